@@ -1,0 +1,16 @@
+# What find_package would find for this machine and not for the target: fmt from its headers, GoogleTest from its sources.
+# The headers are linked into a folder of their own, since /usr/include holds this machine's C library too.
+find_path(FMT_HEADERS fmt/core.h PATHS /usr/include NO_CMAKE_FIND_ROOT_PATH REQUIRED)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/headers)
+file(CREATE_LINK ${FMT_HEADERS}/fmt ${CMAKE_BINARY_DIR}/headers/fmt SYMBOLIC)
+add_library(fmt::fmt INTERFACE IMPORTED GLOBAL)
+target_include_directories(fmt::fmt INTERFACE ${CMAKE_BINARY_DIR}/headers)
+target_compile_definitions(fmt::fmt INTERFACE FMT_HEADER_ONLY)
+find_path(GOOGLETEST_SOURCES googletest/CMakeLists.txt PATHS /usr/src/googletest NO_CMAKE_FIND_ROOT_PATH REQUIRED)
+add_subdirectory(${GOOGLETEST_SOURCES} ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
+foreach(name gtest gmock gtest_main)
+  target_compile_options(${name} PRIVATE -w)
+  if(NOT TARGET GTest::${name})
+    add_library(GTest::${name} ALIAS ${name})
+  endif()
+endforeach()

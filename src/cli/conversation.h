@@ -1,0 +1,54 @@
+// A conversation with a model: the messages so far, the template that renders them, the session that holds their tokens.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "base/terminal.h"
+#include "cli/run_report.h"
+
+namespace lupo::cli {
+
+class Conversation {
+ public:
+  // `chat_template` is empty for raw text. References must outlive it.
+  Conversation(Engine& engine, const Tokenizer& tokenizer, std::optional<ChatTemplate> chat_template, SamplingOptions sampling)
+      : engine_(engine),
+        tokenizer_(tokenizer),
+        session_(engine),
+        template_(std::move(chat_template)),
+        sampler_(std::move(sampling)) {}
+
+  // The token ids of the history and `text` as the next user message (raw: of `text` alone).
+  Result<std::vector<TokenId>> prompt_for(const std::string& text) const;
+  // Asks and streams the answer; on success both messages join the history.
+  Result<Answer> ask(const std::string& text, int64_t n_predict, const std::function<void(std::string_view)>& on_text,
+                     const InterruptFlag& interrupt);
+
+  void set_system(std::string text) { system_ = std::move(text); }
+  void set_template(ChatTemplate chat_template) { template_ = std::move(chat_template); }
+  void set_sampling(SamplingOptions options) { sampler_ = Sampler(std::move(options)); }
+  void clear() { messages_ = nlohmann::ordered_json::array(); }
+
+  const SamplingOptions& sampling() const { return sampler_.options(); }
+  const ChatTemplate* chat_template() const { return template_ ? &*template_ : nullptr; }
+  Engine& engine() { return engine_; }
+  const Session& session() const { return session_; }
+
+ private:
+  Result<std::string> render(const std::string& text) const;
+
+  Engine& engine_;
+  const Tokenizer& tokenizer_;
+  Session session_;
+  std::optional<ChatTemplate> template_;
+  Sampler sampler_;
+  std::string system_;
+  nlohmann::ordered_json messages_ = nlohmann::ordered_json::array();  // {"role", "content"} without the system message
+};
+
+// Reads questions from the terminal until /exit or the end of input.
+Result<void> chat_loop(Conversation& conversation, int64_t n_predict);
+
+}  // namespace lupo::cli

@@ -1,0 +1,52 @@
+#include "cli/engine_options.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "base/printable.h"
+
+namespace lupo::cli {
+
+void add_engine_options(CLI::App& app, EngineOptions& options) {
+  app.add_option("model,-m,--model", options.model, "path of a GGUF file")->required();
+  app.add_option("-c,--ctx", options.n_ctx, "context in tokens; 0 chooses from the model and the free memory")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 31));
+  app.add_option("-t,--threads", options.n_threads, "threads; 0 chooses from the cores and the cgroup quota")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--kv-type", options.kv_type, "type of the KV cache: f32, f16, bf16, q8_0 or q4_0")->capture_default_str();
+  app.add_option("--backend", options.backend, "cpu, or ref: plain loops, slow, for comparison")->capture_default_str();
+}
+
+Result<RuntimeOptions> runtime_options(const EngineOptions& options) {
+  const TypeInfo* type = find_type(options.kv_type);
+  if (type == nullptr)
+    return fail(Layer::cli, "usage", fmt::format("--kv-type '{}' is no tensor type", printable(options.kv_type, 40)),
+                "--kv-type with f32, f16, bf16, q8_0 or q4_0");
+  return RuntimeOptions{
+      .backend = options.backend, .n_ctx = options.n_ctx, .k_type = type->id, .v_type = type->id, .n_threads = options.n_threads};
+}
+
+Result<Machine> this_machine() { return probe(real_env()); }
+
+Result<std::string> read_input(const std::string& path) {
+  struct Close {
+    void operator()(std::FILE* file) const {
+      if (file != stdin) std::fclose(file);
+    }
+  };
+  const std::unique_ptr<std::FILE, Close> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"));
+  if (file == nullptr)
+    return fail(Layer::cli, "file-missing", fmt::format("'{}' cannot be opened", printable(path, 400)), "check the path");
+  std::string content;
+  char buffer[1 << 16];  // bytes
+  size_t n = 0;
+  while ((n = std::fread(buffer, 1, sizeof buffer, file.get())) > 0) content.append(buffer, n);
+  if (std::ferror(file.get()))
+    return fail(Layer::cli, "file-unreadable", fmt::format("'{}' cannot be read", printable(path, 400)),
+                "check that it is a file");
+  return content;
+}
+
+}  // namespace lupo::cli

@@ -1,0 +1,33 @@
+// Options that every verb that loads a model understands, and the way from them to an Engine.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "base/result.h"
+#include "hardware/machine.h"
+#include "runtime/runtime.h"
+
+namespace lupo::cli {
+
+struct EngineOptions {
+  std::string model;  // path
+  int64_t n_ctx = 0;  // 0: chosen
+  int n_threads = 0;  // 0: chosen
+  std::string kv_type = "f16";
+  std::string backend = "cpu";
+};
+
+// Adds MODEL, --ctx, --threads, --kv-type and --backend to a verb.
+void add_engine_options(CLI::App& app, EngineOptions& options);
+
+// Error {cli, usage} for a cache type that does not exist.
+Result<RuntimeOptions> runtime_options(const EngineOptions& options);
+
+// The machine this runs on, probed.
+Result<Machine> this_machine();
+
+// Whole content of a file, or of standard input for "-". Error {cli, …} when it cannot be read.
+Result<std::string> read_input(const std::string& path);
+
+}  // namespace lupo::cli

@@ -1,0 +1,62 @@
+// lupo: chooses the verb and turns its result into an exit code: 0 done, 1 failed, 2 wrong usage.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <vector>
+
+#include "cli/print.h"
+#include "cli/verb.h"
+
+namespace lupo::cli {
+
+#define LUPO_VERB(name) Verb add_##name(CLI::App& root);
+#include "verbs.inc"
+#undef LUPO_VERB
+
+namespace {
+
+int usage(const CLI::App& root, const CLI::ParseError& problem) {
+  if (problem.get_exit_code() == 0) return root.exit(problem);  // --help, --version
+  std::string verb;
+  for (const CLI::App* chosen : root.get_subcommands()) verb = chosen->get_name() + " ";
+  print({Layer::cli, "usage", problem.what(), fmt::format("lupo {}--help", verb)});
+  return 2;
+}
+
+int main(int argc, char** argv) {
+  CLI::App root{"lupo runs local language models at the speed the hardware allows, and says which layer is the limit.", "lupo"};
+  root.set_version_flag("--version", "lupo " LUPO_VERSION);
+  root.require_subcommand(1);
+  std::vector<Verb> verbs;
+#define LUPO_VERB(name) verbs.push_back(add_##name(root));
+#include "verbs.inc"
+#undef LUPO_VERB
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return usage(root, problem);
+  }
+  for (const Verb& verb : verbs) {
+    if (!verb.app->parsed()) continue;
+    const Result<void> result = verb.run();
+    const bool flushed = std::fflush(stdout) == 0 && !std::ferror(stdout);
+    if (!result) return print(result.error()), result.error().layer == Layer::cli ? 2 : 1;
+    if (!flushed)
+      return print({Layer::runtime, "write-failed", "standard output could not be written", "check the disk or the pipe"}), 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace lupo::cli
+
+int main(int argc, char** argv) {
+  try {
+    return lupo::cli::main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    lupo::cli::print({lupo::Layer::memory, "out-of-memory", "an allocation failed", "lupo plan MODEL  # shows what fits"});
+  } catch (const std::exception& problem) {
+    lupo::cli::print({lupo::Layer::runtime, "internal", problem.what(), "please report this with the command line"});
+  }
+  return 1;
+}

@@ -1,0 +1,64 @@
+#include "cli/run_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "graph/ops/op.h"
+#include "hardware/machine.h"
+
+namespace lupo::cli {
+namespace {
+
+// Bytes of weights and cache that one decoded token reads at `depth` filled cells.
+double bytes_per_token(const Engine& engine, int64_t depth) {
+  double bytes = static_cast<double>(engine.model().facts().bytes_per_token);
+  for (const Node& node : engine.graph().nodes) bytes += op_info(node.op()).cost(engine.graph(), node, 1, 1, depth).state_bytes;
+  return bytes;
+}
+
+}  // namespace
+
+double measure_roof_gbps(const Engine& engine) {
+  // The largest run of weights in one shard: tensors lie one after the other.
+  const auto tensors = engine.model().file().tensors();
+  const std::byte *begin = nullptr, *end = nullptr;
+  for (const gguf::TensorInfo& tensor : tensors) {
+    if (tensor.shard != tensors.front().shard) continue;
+    begin = begin == nullptr ? tensor.data : std::min(begin, tensor.data);
+    end = end == nullptr ? tensor.data + tensor.bytes : std::max(end, tensor.data + tensor.bytes);
+  }
+  constexpr std::ptrdiff_t kBytesMax = std::ptrdiff_t{1} << 29;  // 512 MiB say as much as 50 GiB
+  return measure_read_gbps(engine.n_threads(), 0.15, std::span(begin, static_cast<size_t>(std::min(kBytesMax, end - begin))));
+}
+
+RunReport report(const Engine& engine, const Answer& answer, double roof_gbps) {
+  RunReport r{.n_prompt = answer.prefill.n_reused + answer.prefill.n_evaluated,
+              .n_reused = answer.prefill.n_reused,
+              .n_generated = static_cast<int64_t>(answer.tokens.size()),
+              .roof_gbps = roof_gbps};
+  if (answer.prefill.seconds > 0) r.prefill_tps = static_cast<double>(answer.prefill.n_evaluated) / answer.prefill.seconds;
+  if (answer.n_decoded == 0 || answer.decode_seconds <= 0) return r;
+  r.decode_tps = static_cast<double>(answer.n_decoded) / answer.decode_seconds;
+  r.decode_gbps = r.decode_tps * bytes_per_token(engine, r.n_prompt + answer.n_decoded / 2) / 1e9;
+  if (roof_gbps > 0) r.roof_fraction = r.decode_gbps / roof_gbps;
+  return r;
+}
+
+std::string to_line(const RunReport& r) {
+  std::string line = fmt::format("prefill {} tok, {:.0f} tok/s", r.n_prompt - r.n_reused, r.prefill_tps);
+  if (r.n_reused > 0) line += fmt::format(" ({} reused)", r.n_reused);
+  line += fmt::format(" · decode {} tok", r.n_generated);
+  if (r.decode_tps > 0) line += fmt::format(", {:.1f} tok/s, {:.1f} GB/s", r.decode_tps, r.decode_gbps);
+  if (r.roof_fraction > 0)
+    line += fmt::format(" = {:.0f} % of the {:.1f} GB/s this memory gives", 100 * r.roof_fraction, r.roof_gbps);
+  return line;
+}
+
+nlohmann::ordered_json to_json(const RunReport& r) {
+  return {{"prompt_tokens", r.n_prompt},  {"reused_tokens", r.n_reused},     {"generated_tokens", r.n_generated},
+          {"prefill_tps", r.prefill_tps}, {"decode_tps", r.decode_tps},      {"decode_gbps", r.decode_gbps},
+          {"roof_gbps", r.roof_gbps},     {"roof_fraction", r.roof_fraction}};
+}
+
+}  // namespace lupo::cli

@@ -1,0 +1,215 @@
+// lupo bench: prefill, decode, depth and batch, beside the measured roof.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/printable.h"
+#include "base/units.h"
+#include "cli/engine_options.h"
+#include "cli/isa_names.h"
+#include "cli/verb.h"
+#include "doctor/speed.h"
+
+namespace lupo::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  EngineOptions engine;
+  std::vector<int64_t> n_prompt{512}, n_decode{128}, depth{0}, batch{1};
+  int repetitions = 3;
+  bool trace = false, json = false;
+};
+
+struct Results {
+  std::string model{}, isa{};
+  int64_t file_bytes = 0, rss_bytes = 0, kv_bytes = 0, n_ctx = 0;
+  int n_threads = 0;
+  double load_ms = 0, first_token_ms = 0;
+  double read_gbps_before = 0, read_gbps_after = 0;
+  std::vector<PrefillSpeed> prefill{};
+  std::vector<DecodeSpeed> decode{};
+
+  double read_gbps() const { return std::max(read_gbps_before, read_gbps_after); }
+  double roof_fraction(const DecodeSpeed& speed) const { return read_gbps() > 0 ? speed.gbps / read_gbps() : 0; }
+};
+
+double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
+
+int64_t largest(const std::vector<int64_t>& values) { return *std::max_element(values.begin(), values.end()); }
+
+// An engine for `batch` sequences; the first one also serves the prefill.
+Result<std::unique_ptr<Engine>> load_for(const Model& model, const Machine& machine, const Options& options, int64_t batch,
+                                         bool with_prefill) {
+  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
+  int64_t n_ctx = largest(options.depth) + std::max(largest(options.n_decode), with_prefill ? largest(options.n_prompt) : 0);
+  if (runtime.n_ctx > 0 && runtime.n_ctx < n_ctx)
+    return fail(Layer::cli, "usage", fmt::format("--ctx {} is less than the {} tokens of the deepest test", runtime.n_ctx, n_ctx),
+                fmt::format("--ctx {}", n_ctx));
+  runtime.n_ctx = std::max(runtime.n_ctx, n_ctx);
+  runtime.n_seq = runtime.n_outputs = batch;
+  return Engine::load(model, machine, runtime);
+}
+
+Result<Results> measure(const Options& options) {
+  TRY_ASSIGN(const Machine machine, this_machine());
+  TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
+  Results results{.model = options.engine.model, .isa = isa.in_use};
+  results.n_threads = options.engine.n_threads > 0 ? options.engine.n_threads : machine.usable_threads();
+  results.read_gbps_before = measure_read_gbps(results.n_threads, 0.3, bandwidth_buffer_bytes(machine));
+  const SpeedOptions speed{.repetitions = options.repetitions, .trace = options.trace};
+
+  const auto start = Clock::now();
+  TRY_ASSIGN(const Model model, Model::open(options.engine.model));
+  results.file_bytes = model.file().file_bytes();
+  bool first = true;
+  for (const int64_t batch : options.batch) {
+    TRY_ASSIGN(const std::unique_ptr<Engine> engine, load_for(model, machine, options, batch, first));
+    if (first) results.load_ms = ms_since(start);
+    TRY(warm_up(*engine));
+    if (first) results.first_token_ms = ms_since(start);
+    for (const int64_t n : first ? options.n_prompt : std::vector<int64_t>{})
+      for (const int64_t depth : options.depth) {
+        if (n == 0) continue;
+        TRY_ASSIGN(PrefillSpeed prefill, measure_prefill(*engine, n, depth, speed));
+        results.prefill.push_back(std::move(prefill));
+      }
+    for (const int64_t n : options.n_decode)
+      for (const int64_t depth : options.depth) {
+        if (n == 0) continue;
+        TRY_ASSIGN(DecodeSpeed decode, measure_decode(*engine, n, depth, batch, speed));
+        results.decode.push_back(std::move(decode));
+      }
+    if (const int64_t rss = resident_bytes(real_env()); rss > results.rss_bytes) {
+      results.rss_bytes = rss;
+      results.kv_bytes = engine->plan().bytes.kv;
+      results.n_ctx = engine->n_ctx();
+    }
+    first = false;
+  }
+  results.read_gbps_after = measure_read_gbps(results.n_threads, 0.3, bandwidth_buffer_bytes(machine));
+  return results;
+}
+
+Json to_json(const std::vector<OpTime>& ops) {
+  Json list = Json::array();
+  for (const OpTime& op : ops)
+    list.push_back(
+        {{"op", op.op}, {"type", op.type}, {"nodes", op.nodes}, {"ms", op.ms}, {"gbps", op.gbps}, {"gflops", op.gflops}});
+  return list;
+}
+
+Json to_json(const Results& results, const Options& options) {
+  Json json = {{"model", valid_utf8(results.model)},
+               {"isa", results.isa},
+               {"threads", results.n_threads},
+               {"kv_type", options.engine.kv_type},
+               {"ctx", results.n_ctx},
+               {"repetitions", options.repetitions},
+               {"read_gbps", results.read_gbps()},
+               {"read_gbps_before", results.read_gbps_before},
+               {"read_gbps_after", results.read_gbps_after}};
+  json["prefill"] = Json::array();
+  for (const PrefillSpeed& speed : results.prefill) {
+    Json row = {{"n", speed.n}, {"depth", speed.depth}, {"tps", speed.tps}};
+    if (options.trace) row["ops"] = to_json(speed.ops);
+    json["prefill"].push_back(std::move(row));
+  }
+  json["decode"] = Json::array();
+  for (const DecodeSpeed& speed : results.decode) {
+    Json row = {{"n", speed.n},
+                {"depth", speed.depth},
+                {"batch", speed.batch},
+                {"tps", speed.tps},
+                {"bytes_per_token", speed.bytes_per_token},
+                {"weight_bytes_per_token", speed.weight_bytes},
+                {"gbps", speed.gbps},
+                {"roof_fraction", results.roof_fraction(speed)}};
+    if (options.trace) row["ops"] = to_json(speed.ops);
+    json["decode"].push_back(std::move(row));
+  }
+  json["file_mib"] = static_cast<double>(results.file_bytes) / static_cast<double>(kMiB);
+  json["kv_mib"] = static_cast<double>(results.kv_bytes) / static_cast<double>(kMiB);
+  json["rss_mib"] = static_cast<double>(results.rss_bytes) / static_cast<double>(kMiB);
+  json["load_ms"] = results.load_ms;
+  json["first_token_ms"] = results.first_token_ms;
+  return json;
+}
+
+void print_ops(const std::vector<OpTime>& ops, const char* unit) {
+  for (const OpTime& op : ops)
+    fmt::print("    {:<10}{:<8}{:>5} nodes {:>10.3f} ms{} {:>8.1f} GB/s {:>9.1f} GFLOP/s\n", op.op, op.type, op.nodes, op.ms,
+               unit, op.gbps, op.gflops);
+}
+
+void print_table(const Results& results) {
+  fmt::print("{}\n{} · {} thread{} · {} loaded in {:.0f} ms, first token after {:.0f} ms · resident {}\n",
+             printable(results.model), results.isa, results.n_threads, results.n_threads == 1 ? "" : "s",
+             format_bytes(results.file_bytes), results.load_ms, results.first_token_ms, format_bytes(results.rss_bytes));
+  fmt::print("roof: this memory reads {:.1f} GB/s ({:.1f} before, {:.1f} after)\n\n", results.read_gbps(),
+             results.read_gbps_before, results.read_gbps_after);
+  fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12}{:>14}{:>9}{:>8}\n", "", "tokens", "depth", "batch", "tok/s", "read a token", "GB/s",
+             "roof");
+  for (const PrefillSpeed& speed : results.prefill) {
+    fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12.1f}\n", "prefill", speed.n, speed.depth, 1, speed.tps);
+    print_ops(speed.ops, " a batch");
+  }
+  for (const DecodeSpeed& speed : results.decode) {
+    fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12.1f}{:>14}{:>9.1f}{:>6.0f} %\n", "decode", speed.n, speed.depth, speed.batch, speed.tps,
+               format_bytes(static_cast<int64_t>(speed.bytes_per_token)), speed.gbps, 100 * results.roof_fraction(speed));
+    print_ops(speed.ops, " a step");
+  }
+}
+
+Result<void> run(const Options& options) {
+  if (largest(options.n_prompt) == 0 && largest(options.n_decode) == 0)
+    return fail(Layer::cli, "usage", "-p 0 and -n 0 leave nothing to measure", "lupo bench MODEL -p 512 -n 128");
+  TRY_ASSIGN(const Results results, measure(options));
+  if (options.json)
+    fmt::print("{}\n", to_json(results, options).dump());
+  else
+    print_table(results);
+  return {};
+}
+
+}  // namespace
+
+Verb add_bench(CLI::App& root) {
+  CLI::App* app = root.add_subcommand("bench", "speed of prefill and decode, beside what the memory gives");
+  auto options = std::make_shared<Options>();
+  add_engine_options(*app, options->engine);
+  const auto tokens = CLI::Range(int64_t{0}, int64_t{1} << 24);
+  app->add_option("-p,--n-prompt", options->n_prompt, "prefill of N tokens; a list 128,512 measures each; 0 = none")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(tokens)
+      ->capture_default_str();
+  app->add_option("-n,--n-decode", options->n_decode, "decode of N tokens; a list; 0 = none")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(tokens)
+      ->capture_default_str();
+  app->add_option("-d,--depth", options->depth, "tokens in the cache before; a list")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(tokens)
+      ->capture_default_str();
+  app->add_option("-b,--batch", options->batch, "sequences decoded together; a list")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::Range(int64_t{1}, int64_t{1024}))
+      ->capture_default_str();
+  app->add_option("-r,--repetitions", options->repetitions, "repetitions, of which the median counts")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app->add_flag("--trace", options->trace, "time, GB/s and GFLOP/s of each op");
+  app->add_flag("--json", options->json, "one JSON value");
+  return {app, [options] { return run(*options); }};
+}
+
+}  // namespace lupo::cli

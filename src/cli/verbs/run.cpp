@@ -1,0 +1,130 @@
+// lupo run: one answer, or a chat.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "base/printable.h"
+#include "cli/conversation.h"
+#include "cli/engine_options.h"
+#include "cli/sampling_options.h"
+#include "cli/verb.h"
+
+namespace lupo::cli {
+namespace {
+
+struct Options {
+  EngineOptions engine;
+  SamplingFlags sampling;
+  std::string prompt, file, system, chat_template;
+  int64_t n_predict = -1;
+  bool raw = false, json = false, quiet = false;
+  bool has_prompt = false;
+};
+
+struct Setup {
+  std::unique_ptr<Engine> engine;
+  std::optional<ChatTemplate> chat_template;
+  SamplingOptions sampling;
+  std::vector<std::string> notes;  // every decision with its reason
+};
+
+Result<Setup> set_up(const Model& model, const Options& options) {
+  Setup setup;
+  TRY_ASSIGN(const Machine machine, this_machine());
+  TRY_ASSIGN(const RuntimeOptions runtime, runtime_options(options.engine));
+  if (!options.raw) {
+    TRY_ASSIGN(ChatTemplate chosen, ChatTemplate::choose(model.metadata(), options.chat_template));
+    setup.chat_template = std::move(chosen);
+  }
+  TRY_ASSIGN(setup.sampling, sampling_options(options.sampling, model.metadata(), setup.notes));
+  TRY_ASSIGN(setup.engine, Engine::load(model, machine, runtime));
+  for (const std::string& decision : setup.engine->decisions()) setup.notes.push_back(decision);
+  setup.notes.push_back(fmt::format("backend {}", setup.engine->backend_name()));
+  setup.notes.push_back(setup.chat_template
+                            ? fmt::format("template {}: {}", setup.chat_template->name(), setup.chat_template->reason())
+                            : "template none: --raw");
+  setup.notes.push_back("sampling " + describe(setup.sampling));
+  return setup;
+}
+
+// -p, -f, or standard input when it is no terminal; nothing means a chat.
+Result<std::optional<std::string>> read_prompt(const Options& options) {
+  if (options.has_prompt && !options.file.empty())
+    return fail(Layer::cli, "usage", "-p and -f exclude each other", "lupo run --help");
+  if (options.has_prompt) return options.prompt;
+  if (options.file.empty() && is_terminal_in()) return std::nullopt;
+  TRY_ASSIGN(std::string text, read_input(options.file.empty() ? "-" : options.file));
+  return text;
+}
+
+void print_notes(const std::vector<std::string>& notes) {
+  const char *dim = wants_color() ? "\033[2m" : "", *plain = wants_color() ? "\033[0m" : "";
+  for (const std::string& note : notes) fmt::print(stderr, "{}{}{}\n", dim, printable(note), plain);
+}
+
+Result<void> one_shot(Conversation& conversation, const Options& options, const std::string& prompt,
+                      const std::vector<std::string>& notes) {
+  const InterruptFlag interrupt;
+  const auto show = [&](std::string_view text) {
+    if (options.json) return;
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  };
+  TRY_ASSIGN(const Answer answer, conversation.ask(prompt, options.n_predict, show, interrupt));
+  const RunReport run = report(conversation.engine(), answer, measure_roof_gbps(conversation.engine()));
+  if (options.json) {
+    auto decisions = nlohmann::ordered_json::array();
+    for (const std::string& note : notes) decisions.push_back(valid_utf8(note));
+    nlohmann::ordered_json json = {{"model", valid_utf8(options.engine.model)},
+                                   {"text", answer.text},
+                                   {"tokens", answer.tokens},
+                                   {"stop", stop_reason_name(answer.stop)}};
+    json.update(to_json(run));
+    json["decisions"] = decisions;
+    fmt::print("{}\n", json.dump());
+    return {};
+  }
+  fmt::print("\n");
+  std::fflush(stdout);
+  if (answer.stop == StopReason::context_full)
+    fmt::print(stderr, "the context of {} is full: --ctx with a greater number goes on\n", conversation.engine().n_ctx());
+  if (!options.quiet) print_notes({to_line(run)});
+  return {};
+}
+
+Result<void> run(const Options& options) {
+  TRY_ASSIGN(const std::optional<std::string> prompt, read_prompt(options));
+  if (!prompt && options.json) return fail(Layer::cli, "usage", "--json needs a prompt", "lupo run MODEL -p TEXT --json");
+  TRY_ASSIGN(const Model model, Model::open(options.engine.model));
+  TRY_ASSIGN(const Tokenizer* tokenizer, model.tokenizer());
+  TRY_ASSIGN(Setup setup, set_up(model, options));
+  if (!options.quiet && !options.json) print_notes(setup.notes);
+  Conversation conversation(*setup.engine, *tokenizer, std::move(setup.chat_template), setup.sampling);
+  conversation.set_system(options.system);
+  return prompt ? one_shot(conversation, options, *prompt, setup.notes) : chat_loop(conversation, options.n_predict);
+}
+
+}  // namespace
+
+Verb add_run(CLI::App& root) {
+  CLI::App* app = root.add_subcommand("run", "chat with a model, or answer one prompt");
+  auto options = std::make_shared<Options>();
+  add_engine_options(*app, options->engine);
+  CLI::Option* prompt = app->add_option("-p,--prompt", options->prompt, "answer this and end");
+  app->add_option("-f,--file", options->file, "answer the content of a file (- is standard input) and end");
+  app->add_option("-n,--n-predict", options->n_predict, "at most N tokens; -1 until the model ends")
+      ->check(CLI::Range(int64_t{-1}, int64_t{1} << 31));
+  app->add_option("--system", options->system, "system message");
+  app->add_option("--chat-template", options->chat_template, "a built-in template's name, or a file");
+  app->add_flag("--raw", options->raw, "no chat template: the text goes to the model as it is");
+  app->add_flag("--json", options->json, "one JSON value instead of the text");
+  app->add_flag("-q,--quiet", options->quiet, "no decisions and no report on standard error");
+  add_sampling_options(*app, options->sampling);
+  return {app, [options, prompt] {
+            options->has_prompt = prompt->count() > 0;
+            return run(*options);
+          }};
+}
+
+}  // namespace lupo::cli

@@ -1,0 +1,82 @@
+#include "doctor/predict.h"
+
+#include <algorithm>
+
+#include "graph/ops/op.h"
+
+namespace lupo {
+namespace {
+
+bool synchronises(Op op) { return op == Op::linear || op == Op::attend || op == Op::glu; }
+
+// The kernel of a type, or the slowest there is.
+KernelSpeed kernel_of(const Calibration& calibration, Type type) {
+  if (const auto found = calibration.kernels.find(type); found != calibration.kernels.end()) return found->second;
+  KernelSpeed slowest{1e9, 1e9};
+  for (const auto& [known, speed] : calibration.kernels) {
+    slowest.decode_gbps = std::min(slowest.decode_gbps, speed.decode_gbps);
+    slowest.prefill_gflops = std::min(slowest.prefill_gflops, speed.prefill_gflops);
+  }
+  return slowest;
+}
+
+double per_second(double amount, double giga_rate) { return giga_rate > 0 ? amount / (giga_rate * 1e9) : 0; }
+
+// A step of n_tokens at a depth, in seconds.
+double step_seconds(const Graph& graph, const Calibration& calibration, int64_t n_tokens, int64_t depth) {
+  double seconds = 0;
+  for (const Node& node : graph.nodes) {
+    const Cost cost = op_info(node.op()).cost(graph, node, n_tokens, 1, depth);
+    if (synchronises(node.op())) seconds += calibration.node_seconds;
+    if (node.op() == Op::attend) {
+      const double read = per_second(cost.state_bytes, calibration.read_gbps / 2);
+      seconds += std::max(read, per_second(cost.flops, kernel_of(calibration, Type::f32).prefill_gflops / 2));
+    }
+    if (node.op() != Op::linear) continue;
+    const KernelSpeed kernel = kernel_of(calibration, graph[node.in[0]].type);
+    // Weights must be read and multiplied; whichever takes longer.
+    seconds += std::max(per_second(cost.weight_bytes, kernel.decode_gbps), per_second(cost.flops, kernel.prefill_gflops));
+  }
+  return seconds;
+}
+
+}  // namespace
+
+std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
+  std::map<Type, int64_t> bytes;
+  for (const Node& node : graph.nodes)
+    if (node.op() == Op::linear) bytes[graph[node.in[0]].type] += graph.bytes_max(node.in[0]);
+  return bytes;
+}
+
+Result<Calibration> calibrate(const Machine& machine, const Graph& graph, int n_threads) {
+  Calibration calibration{.n_threads = n_threads};
+  const int64_t buffer = bandwidth_buffer_bytes(machine);
+  calibration.read_gbps = measure_read_gbps(n_threads, 0.2, buffer);
+  const std::map<Type, int64_t> bytes = matrix_bytes_by_type(graph);
+  int64_t total = 0;
+  for (const auto& [type, n] : bytes) total += n;
+  const int64_t matrix = std::clamp(2 * machine.cpu.l3_bytes, int64_t{32} << 20, std::max(int64_t{32} << 20, buffer / 2));
+  for (const auto& [type, n] : bytes)
+    if (n * 50 >= total) {
+      TRY_ASSIGN(calibration.kernels[type], measure_kernel(type, n_threads, matrix));
+    }
+  if (!calibration.kernels.contains(Type::f32)) {
+    TRY_ASSIGN(calibration.kernels[Type::f32], measure_kernel(Type::f32, n_threads, matrix));
+  }
+  TRY_ASSIGN(calibration.node_seconds, measure_node_seconds(n_threads));
+  return calibration;
+}
+
+Prediction predict(const Graph& graph, const Calibration& calibration, int64_t decode_depth, int64_t prefill_n) {
+  Prediction prediction{.decode_depth = decode_depth, .prefill_n = prefill_n};
+  const double decode = step_seconds(graph, calibration, 1, decode_depth);
+  double prefill = 0;
+  for (int64_t at = 0; at < prefill_n; at += graph.n_batch)
+    prefill += step_seconds(graph, calibration, std::min(graph.n_batch, prefill_n - at), at);
+  if (decode > 0) prediction.decode_tps = 1 / decode;
+  if (prefill > 0) prediction.prefill_tps = static_cast<double>(prefill_n) / prefill;
+  return prediction;
+}
+
+}  // namespace lupo

@@ -1,0 +1,195 @@
+#include "doctor/speed.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <numeric>
+
+#include "graph/ops/op.h"
+
+namespace lupo {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return n == 0 ? 0 : n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+// Ids spread over the vocabulary, so that the embedding's rows are not in the cache by chance.
+TokenId token_at(const Engine& engine, int64_t position) {
+  return static_cast<TokenId>((static_cast<uint64_t>(position) * 2654435761u + 12345u) %
+                              static_cast<uint64_t>(engine.model().hparams().n_vocab));
+}
+
+// Runs `n` tokens of one slot from position `pos` in batches; the last row's logits only.
+Result<void> run_prompt(Engine& engine, int32_t slot, int64_t pos, int64_t n) {
+  std::vector<TokenId> tokens;  // [T]
+  for (const int64_t end = pos + n; pos < end;) {
+    const int64_t count = std::min(engine.n_batch(), end - pos);
+    tokens.resize(static_cast<size_t>(count));
+    for (int64_t i = 0; i < count; ++i) tokens[static_cast<size_t>(i)] = token_at(engine, pos + i);
+    const StepSequence sequence{slot, static_cast<int32_t>(count), pos};
+    const int32_t last = static_cast<int32_t>(count - 1);
+    pos += count;
+    TRY(engine.run({tokens, {&sequence, 1}, {&last, pos == end ? size_t{1} : size_t{0}}}));
+  }
+  return {};
+}
+
+// One token on each of `batch` slots at position `pos`.
+Result<void> run_decode_step(Engine& engine, int64_t batch, int64_t pos) {
+  std::vector<TokenId> tokens;  // [S]
+  std::vector<StepSequence> sequences;
+  std::vector<int32_t> outputs(static_cast<size_t>(batch));
+  std::iota(outputs.begin(), outputs.end(), 0);
+  for (int64_t slot = 0; slot < batch; ++slot) {
+    tokens.push_back(token_at(engine, pos * batch + slot));
+    sequences.push_back({static_cast<int32_t>(slot), 1, pos});
+  }
+  return engine.run({tokens, sequences, outputs});
+}
+
+Result<void> check_room(const Engine& engine, int64_t n, int64_t depth) {
+  if (n >= 1 && depth >= 0 && n + depth <= engine.n_ctx()) return {};
+  return fail(Layer::runtime, "context-full",
+              fmt::format("{} tokens at a depth of {} in a context of {}", n, depth, engine.n_ctx()),
+              fmt::format("--ctx {}", n + depth));
+}
+
+// Turns the tracer's times of one step (or several, of `divisor` alike) into sums by op and type.
+std::vector<OpTime> sum_by_op(const Graph& graph, const std::vector<NodeTime>& times, double divisor, int64_t n_seq,
+                              int64_t n_tokens, int64_t depth) {
+  std::map<std::pair<std::string, std::string>, OpTime> sums;
+  std::map<std::pair<std::string, std::string>, StepCost> costs;
+  for (const NodeTime& time : times) {
+    const Node& node = graph.nodes[static_cast<size_t>(time.node)];
+    const OpInfo& info = op_info(node.op());
+    std::string type;
+    if ((node.op() == Op::linear || node.op() == Op::embed) && node.in[0] != kNone) type = type_info(graph[node.in[0]].type).name;
+    const auto key = std::pair{std::string(info.name), type};
+    OpTime& sum = sums.try_emplace(key, OpTime{key.first, type}).first->second;
+    sum.nodes += 1;
+    sum.ms += time.seconds * 1e3;
+    const Cost cost = info.cost(graph, node, n_tokens * n_seq, n_seq, n_seq == 1 ? depth : 0);
+    const Cost state = info.cost(graph, node, n_tokens, 1, depth);
+    costs[key].weight_bytes += cost.weight_bytes + state.state_bytes * static_cast<double>(n_seq);
+    costs[key].flops += node.op() == Op::attend ? state.flops * static_cast<double>(n_seq) : cost.flops;
+  }
+  std::vector<OpTime> ops;
+  for (auto& [key, sum] : sums) {
+    const double seconds = std::max(sum.ms / 1e3, 1e-12);
+    sum.gbps = costs[key].weight_bytes / seconds / 1e9;
+    sum.gflops = costs[key].flops / seconds / 1e9;
+    sum.ms /= divisor;
+    sum.nodes = static_cast<int64_t>(static_cast<double>(sum.nodes) / divisor);
+    ops.push_back(sum);
+  }
+  std::sort(ops.begin(), ops.end(), [](const OpTime& a, const OpTime& b) { return a.ms > b.ms; });
+  return ops;
+}
+
+// Collects the nodes' times while it lives.
+class Tracing {
+ public:
+  explicit Tracing(Engine& engine) : engine_(engine) { engine_.program().trace(&times); }
+  ~Tracing() { engine_.program().trace(nullptr); }
+  Tracing(const Tracing&) = delete;
+  Tracing& operator=(const Tracing&) = delete;
+
+  std::vector<NodeTime> times;
+
+ private:
+  Engine& engine_;
+};
+
+}  // namespace
+
+StepCost step_cost(const Graph& graph, int64_t n_seq, int64_t n_tokens, int64_t depth) {
+  StepCost sum;
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {  // norms, biases, factors: not in the ops' own figures
+    const Tensor& tensor = graph.tensors[i];
+    if (tensor.life == Life::weight && tensor.shape.dim[1] == 1)
+      sum.weight_bytes += static_cast<double>(graph.bytes_max(static_cast<TensorId>(i)));
+  }
+  for (const Node& node : graph.nodes) {
+    const OpInfo& info = op_info(node.op());
+    const Cost all = info.cost(graph, node, n_seq * n_tokens, n_seq, depth), one = info.cost(graph, node, n_tokens, 1, depth);
+    sum.weight_bytes += all.weight_bytes;  // read once for all sequences
+    sum.state_bytes += one.state_bytes * static_cast<double>(n_seq);
+    sum.flops += node.op() == Op::attend ? one.flops * static_cast<double>(n_seq) : all.flops;
+  }
+  return sum;
+}
+
+Result<double> warm_up(Engine& engine) {
+  const auto start = Clock::now();
+  TRY(run_prompt(engine, 0, 0, 1));
+  return seconds_since(start);
+}
+
+Result<PrefillSpeed> measure_prefill(Engine& engine, int64_t n, int64_t depth, const SpeedOptions& options) {
+  TRY(check_room(engine, n, depth));
+  const auto start = Clock::now();
+  PrefillSpeed speed{.n = n, .depth = depth};
+  if (depth > 0) TRY(run_prompt(engine, 0, 0, depth));
+  std::vector<double> tps;
+  for (int i = 0; i < options.repetitions && (i == 0 || seconds_since(start) < options.seconds_max); ++i) {
+    const auto begin = Clock::now();
+    TRY(run_prompt(engine, 0, depth, n));
+    tps.push_back(static_cast<double>(n) / seconds_since(begin));
+  }
+  speed.tps = median(tps);
+  if (options.trace) {
+    const int64_t one_batch = std::min(n, engine.n_batch());
+    Tracing tracing(engine);
+    TRY(run_prompt(engine, 0, depth, one_batch));
+    speed.ops = sum_by_op(engine.graph(), tracing.times, 1, 1, one_batch, depth);
+  }
+  return speed;
+}
+
+Result<DecodeSpeed> measure_decode(Engine& engine, int64_t n, int64_t depth, int64_t batch, const SpeedOptions& options) {
+  TRY(check_room(engine, n, depth));
+  const auto start = Clock::now();
+  DecodeSpeed speed{.n = n, .depth = depth, .batch = batch};
+  if (depth > 0)
+    for (int64_t slot = 0; slot < batch; ++slot) TRY(run_prompt(engine, static_cast<int32_t>(slot), 0, depth));
+  std::vector<double> tps;
+  for (int i = 0; i < options.repetitions && (i == 0 || seconds_since(start) < options.seconds_max); ++i) {
+    const auto begin = Clock::now();
+    int64_t done = 0;
+    for (; done < speed.n && (done == 0 || seconds_since(start) < options.seconds_max); ++done)
+      TRY(run_decode_step(engine, batch, depth + done));
+    tps.push_back(static_cast<double>(done * batch) / seconds_since(begin));
+    if (i == 0) speed.n = done;
+  }
+  speed.tps = median(tps);
+  const int64_t depth_mean = depth + speed.n / 2;
+  const StepCost cost = step_cost(engine.graph(), batch, 1, depth_mean);
+  speed.weight_bytes = cost.weight_bytes / static_cast<double>(batch);
+  speed.bytes_per_token = speed.weight_bytes + cost.state_bytes / static_cast<double>(batch);
+  speed.gbps = speed.tps * speed.bytes_per_token / 1e9;
+  if (options.trace) {
+    const int64_t steps = std::min<int64_t>(speed.n, 16);
+    Tracing tracing(engine);
+    for (int64_t i = 0; i < steps; ++i) TRY(run_decode_step(engine, batch, depth + i));
+    speed.ops = sum_by_op(engine.graph(), tracing.times, static_cast<double>(steps), batch, 1, depth + steps / 2);
+  }
+  return speed;
+}
+
+int64_t resident_bytes(const Env& env) {
+  const std::string status = env.read_text("/proc/self/status").value_or("");
+  const size_t at = status.find("VmRSS:");
+  return at == std::string::npos ? 0 : std::strtoll(status.c_str() + at + 6, nullptr, 10) * 1024;
+}
+
+}  // namespace lupo

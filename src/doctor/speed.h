@@ -1,0 +1,62 @@
+// Speed of an engine: prefill and decode at a depth and a batch size, what they read, and where the time goes.
+//
+// Token ids are arbitrary but fixed: the time does not depend on them. All figures are medians over the repetitions. The slots
+// are overwritten. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/runtime.h"
+
+namespace lupo {
+
+// What one step reads of weights and cache and computes, with `n_seq` sequences of `n_tokens` each and `depth` cells filled.
+struct StepCost {
+  double weight_bytes = 0, state_bytes = 0;
+  double flops = 0;  // a multiply-add counts 2
+};
+StepCost step_cost(const Graph& graph, int64_t n_seq, int64_t n_tokens, int64_t depth);
+
+// Time of all nodes of one op and weight type.
+struct OpTime {
+  std::string op, type;         // "linear", "Q4_K"; type "" for ops without a weight
+  int64_t nodes = 0;            // run in one step
+  double ms = 0;                // a step
+  double gbps = 0, gflops = 0;  // 1e9 bytes read, 1e9 operations, a second
+};
+
+struct PrefillSpeed {
+  int64_t n = 0, depth = 0;
+  double tps = 0;  // prompt tokens a second
+  std::vector<OpTime> ops{};
+};
+
+struct DecodeSpeed {
+  int64_t n = 0, depth = 0, batch = 1;
+  double tps = 0;              // tokens a second, all sequences together
+  double weight_bytes = 0;     // of a token: those of a step / batch
+  double bytes_per_token = 0;  // weights and cache at the mean depth
+  double gbps = 0;             // tps · bytes_per_token / 1e9
+  std::vector<OpTime> ops{};
+};
+
+struct SpeedOptions {
+  int repetitions = 3;
+  double seconds_max = 1e9;  // no further repetition, and no further token of a decode, begins after this
+  bool trace = false;        // a further step fills `ops`: one batch of a prefill, or a few steps of a decode
+};
+
+// Runs one token through slot 0, which pages the weights in; seconds it took.
+Result<double> warm_up(Engine& engine);
+
+// Error {runtime, context-full} when n + depth exceed the context.
+Result<PrefillSpeed> measure_prefill(Engine& engine, int64_t n, int64_t depth, const SpeedOptions& options);
+// Slots 0 … batch − 1 decode together; the engine needs that many (n_seq) and as many rows of logits.
+Result<DecodeSpeed> measure_decode(Engine& engine, int64_t n, int64_t depth, int64_t batch, const SpeedOptions& options);
+
+// Memory of this process that is resident now (VmRSS), in bytes; 0 when unknown.
+int64_t resident_bytes(const Env& env);
+
+}  // namespace lupo

@@ -1,0 +1,85 @@
+// The ops: one struct of constants each. The order of the variant is the order of enum Op.
+// Operand order is stated as `in: …`; out is always a new tensor.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+namespace lupo {
+
+enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select };
+inline constexpr int kOpCount = 12;
+
+std::string_view op_name(Op op);
+
+enum class Activation : uint8_t { silu, gelu, gelu_erf, relu, relu_squared, sigmoid, tanh };
+
+// in: weight [C, V], tokens I32 [T]; out [C, T] = scale · row of the weight.
+struct EmbedAttrs {
+  float scale = 1;  // gemma: sqrt(C)
+};
+
+// in: x [K, T], weight F32 [width] or kNone, bias F32 [width] or kNone. Each group of `width` values is normalised alone, so
+// that width = D normalises per head. rms: x / sqrt(mean x² + eps); layer: (x − mean) / sqrt(var + eps).
+struct NormAttrs {
+  int64_t width;
+  float eps;
+  bool rms = true;
+};
+
+// in: weight [K, F] of any type, x F32 [K, T], bias F32 [F] or kNone; out F32 [F, T] = weight · x (+ bias).
+struct LinearAttrs {};
+
+// Rotary position embedding. in: x F32 [heads·D, T], positions I32 [T], factors F32 [n_rot/2] or kNone (theta is divided by
+// them). Source: Su et al. 2021 (RoFormer); YaRN: Peng et al. 2023, arXiv 2309.00071.
+struct RopeAttrs {
+  int64_t head_dim;
+  int64_t n_rot;      // leading values of a head that turn; even
+  bool neox = false;  // pairs (i, i + n_rot/2); else (2i, 2i + 1)
+  float freq_base = 10000;
+  float freq_scale = 1;   // 1 / factor of linear scaling or YaRN
+  float ext_factor = 0;   // YaRN: 1 mixes in the extrapolated angle; 0 = plain
+  float attn_factor = 1;  // multiplies cos and sin, together with YaRN's own 1 + 0.1 ln(1/freq_scale)
+  float beta_fast = 32, beta_slow = 1;
+  int64_t n_ctx_orig = 0;  // YaRN: context of the training
+};
+
+// Grouped-query attention with a cache. in: q F32 [H·D, T], k F32 [G·D, T], v F32 [G·Dv, T], k_cache [D, N, G, S],
+// v_cache [Dv, N, G, S], sinks F32 [H] or kNone. First k and v of the step are written into their cells, then each query
+// attends to the cells of its own sequence: positions j with  pos − window < j <= pos  (causal). out F32 [H·Dv, T].
+// k or v kNone: the layer reads a cache that an earlier layer wrote.
+struct AttendAttrs {
+  int64_t n_head, n_kv_head;
+  int64_t head_dim, head_dim_v;
+  float scale;         // of q·k
+  int64_t window = 0;  // 0 = full
+  float softcap = 0;   // c · tanh(s / c) on the scaled score; 0 = none
+  bool causal = true;
+};
+
+// in: gate F32 [F, T], up F32 [F, T]; out = act(gate) · up.
+struct GluAttrs {
+  Activation act = Activation::silu;
+};
+
+struct ActivateAttrs {
+  Activation act;
+};                   // in: x; out = act(x)
+struct AddAttrs {};  // in: a [C, T], b [C, T]
+struct MulAttrs {};  // in: a [C, T], b [C, T] or F32 weight [C]
+struct ScaleAttrs {
+  float factor;
+};  // in: x
+struct SoftcapAttrs {
+  float cap;
+};  // in: x; out = cap · tanh(x / cap)
+
+// in: x [C, T], outputs I32 [O]; out [C, O]: the rows that the head is computed for.
+struct SelectAttrs {};
+
+using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
+                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs>;
+static_assert(std::variant_size_v<Attrs> == kOpCount);
+
+}  // namespace lupo

@@ -1,0 +1,156 @@
+#include "graph/builder.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "graph/ops/op.h"
+
+namespace lupo {
+namespace {
+
+constexpr size_t kProblemsMax = 8;
+
+// Integers and doubles are never weights of a product; a kernel for them would serve broken files alone.
+bool is_matrix_type(Type type) {
+  return type != Type::i8 && type != Type::i16 && type != Type::i32 && type != Type::i64 && type != Type::f64 &&
+         type != Type::q8_1 && type != Type::q8_k && type_info(type).to_float != nullptr;
+}
+
+bool is_cache_type(Type type) {
+  return type == Type::f32 || type == Type::f16 || type == Type::bf16 || type == Type::q8_0 || type == Type::q4_0;
+}
+
+}  // namespace
+
+Builder::Builder(const WeightTable& weights, const GraphRequest& request) : weights_(weights), request_(request) {
+  graph_.n_batch = request.n_batch;
+  graph_.n_outputs = request.n_outputs;
+  graph_.n_ctx = request.n_ctx;
+  graph_.n_seq = request.n_seq;
+  graph_.tokens = add_tensor({Type::i32, {{kTokens, 1, 1, 1}}, Life::input, StatePolicy::none, "tokens"});
+  graph_.positions = add_tensor({Type::i32, {{kTokens, 1, 1, 1}}, Life::input, StatePolicy::none, "positions"});
+  graph_.outputs = add_tensor({Type::i32, {{kOutputs, 1, 1, 1}}, Life::input, StatePolicy::none, "outputs"});
+}
+
+std::string Builder::block(std::string_view name) const { return fmt::format("blk.{}.{}", layer_, name); }
+
+void Builder::problem(std::string text) {
+  if (++n_problems_ <= static_cast<int64_t>(kProblemsMax)) problems_.push_back(std::move(text));
+}
+
+Value Builder::add_tensor(Tensor tensor) {
+  graph_.tensors.push_back(std::move(tensor));
+  return static_cast<Value>(graph_.tensors.size() - 1);
+}
+
+// After a fault the shapes that follow mean nothing: results of broken operands are dropped without a further complaint.
+Value Builder::add_node(Attrs attrs, std::vector<TensorId> in) {
+  if (n_problems_ > 0) return kNone;
+  Node node{std::move(attrs), std::move(in), kNone, static_cast<int32_t>(layer_)};
+  const OpInfo& op = op_info(node.op());
+  const Result<Shape> shape = op.infer(graph_, node);
+  if (!shape) return problem(shape.error().what), kNone;
+  node.out =
+      add_tensor({Type::f32, *shape, Life::scratch, StatePolicy::none, layer_ < 0 ? std::string(op.name) : block(op.name)});
+  graph_.nodes.push_back(node);
+  return node.out;
+}
+
+Value Builder::weight(const std::string& name, const Shape& shape, bool is_vector) {
+  if (const auto known = asked_.find(name); known != asked_.end()) return known->second;
+  const auto found = weights_.find(name);
+  if (found == weights_.end()) return problem(fmt::format("tensor '{}' {} is missing", name, to_string(shape))), kNone;
+  used_.insert(found->first);
+  const WeightInfo& info = found->second;
+  if (info.shape != shape) problem(fmt::format("tensor '{}' is {}, wanted {}", name, to_string(info.shape), to_string(shape)));
+  if (is_vector ? info.type != Type::f32 : !is_matrix_type(info.type))
+    problem(fmt::format("tensor '{}' has type {}, wanted {}", name, type_info(info.type).name,
+                        is_vector ? "F32" : "a floating or quantized type"));
+  return asked_[name] = add_tensor({info.type, info.shape, Life::weight, StatePolicy::none, name});
+}
+
+Value Builder::vector(const std::string& name, int64_t width) { return weight(name, {{width, 1, 1, 1}}, true); }
+Value Builder::vector_if(const std::string& name, int64_t width) { return has(name) ? vector(name, width) : kNone; }
+Value Builder::matrix(const std::string& name, int64_t n_in, int64_t n_out) { return weight(name, {{n_in, n_out, 1, 1}}, false); }
+
+Value Builder::state(std::string_view name, Type type, const Shape& shape, StatePolicy policy) {
+  return add_tensor({type, shape, Life::state, policy, block(name)});
+}
+
+Value Builder::embed(const std::string& name, int64_t width, int64_t n_vocab, float scale) {
+  const Value table = matrix(name + ".weight", width, n_vocab);
+  return add_node(EmbedAttrs{scale}, {table, graph_.tokens});
+}
+
+Value Builder::norm(Value x, const std::string& name, int64_t width, float eps, bool rms) {
+  const Value weight = vector(name + ".weight", width), bias = vector_if(name + ".bias", width);
+  return add_node(NormAttrs{width, eps, rms}, {x, weight, bias});
+}
+
+Value Builder::linear(Value x, const std::string& name, int64_t n_out) {
+  if (x == kNone) {  // a broken operand: the weight's width is not known, but its absence still is worth a line
+    const auto found = weights_.find(name + ".weight");
+    if (found == weights_.end())
+      problem(fmt::format("tensor '{}.weight' is missing", name));
+    else
+      used_.insert(found->first);
+    if (const auto bias = weights_.find(name + ".bias"); bias != weights_.end()) used_.insert(bias->first);
+    return kNone;
+  }
+  const Value weight = matrix(name + ".weight", graph_[x].shape.dim[0], n_out), bias = vector_if(name + ".bias", n_out);
+  return add_node(LinearAttrs{}, {weight, x, bias});
+}
+
+Value Builder::rope(Value x, const RopeAttrs& attrs, Value factors) { return add_node(attrs, {x, graph_.positions, factors}); }
+
+Cache Builder::cache(int64_t n_kv_head, int64_t head_dim, int64_t head_dim_v, int64_t window) {
+  const bool ring = window > 0 && window + request_.n_batch < request_.n_ctx;
+  // A step writes all its cells before it reads: a query still needs the window before the first of up to n_batch new cells.
+  const int64_t n_cells = ring ? window + request_.n_batch : request_.n_ctx;
+  const StatePolicy policy = ring ? StatePolicy::ring : StatePolicy::append;
+  const auto check = [&](Type type, int64_t width) {
+    const TypeInfo& info = type_info(type);
+    if (!is_cache_type(type))
+      problem(fmt::format("a cache of type {} is not supported (f32, f16, bf16, q8_0, q4_0 are)", info.name));
+    else if (width % info.block_elements != 0)
+      problem(fmt::format("a cache of type {} needs heads of a multiple of {} values, this model has {} (use --kv-type f16)",
+                          info.name, info.block_elements, width));
+  };
+  check(request_.k_type, head_dim);
+  check(request_.v_type, head_dim_v);
+  return {state("k_cache", request_.k_type, {{head_dim, n_cells, n_kv_head, request_.n_seq}}, policy),
+          state("v_cache", request_.v_type, {{head_dim_v, n_cells, n_kv_head, request_.n_seq}}, policy)};
+}
+
+Value Builder::attend(Value q, Value k, Value v, Cache cache, const AttendAttrs& attrs, Value sinks) {
+  return add_node(attrs, {q, k, v, cache.k, cache.v, sinks});
+}
+
+Value Builder::glu(Value gate, Value up, Activation act) { return add_node(GluAttrs{act}, {gate, up}); }
+Value Builder::add(Value a, Value b) { return add_node(AddAttrs{}, {a, b}); }
+Value Builder::scale(Value x, float factor) { return add_node(ScaleAttrs{factor}, {x}); }
+Value Builder::softcap(Value x, float cap) { return add_node(SoftcapAttrs{cap}, {x}); }
+Value Builder::select_outputs(Value x) { return add_node(SelectAttrs{}, {x, graph_.outputs}); }
+
+Result<Graph> Builder::finish(Value logits) {
+  // Surplus names come out of a hash table: sorted, so that the message is the same each time.
+  std::vector<std::string_view> surplus;
+  for (const auto& [name, info] : weights_)
+    if (!used_.contains(name)) surplus.push_back(name);
+  std::sort(surplus.begin(), surplus.end());
+  for (std::string_view name : surplus) problem(fmt::format("tensor '{}' is in the file but not in this architecture", name));
+  if (n_problems_ > 0) {
+    const std::string rest = n_problems_ > static_cast<int64_t>(kProblemsMax)
+                                 ? fmt::format("; and {} more", n_problems_ - static_cast<int64_t>(kProblemsMax))
+                                 : "";
+    return fail(Layer::model, "bad-tensors", fmt::format("{} faults: {}{}", n_problems_, fmt::join(problems_, "; "), rest),
+                "lupo inspect MODEL --tensors  # and get the file again from its source");
+  }
+  graph_.logits = logits;
+  graph_.tensors[static_cast<size_t>(logits)].life = Life::output;
+  return std::move(graph_);
+}
+
+}  // namespace lupo

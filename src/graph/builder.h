@@ -1,0 +1,93 @@
+// Builder makes a Graph from named weights and a request. It never stops at the first fault: missing, surplus and misshapen
+// tensors are collected, and finish() reports them together. Not thread-safe; one Builder a graph.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/graph.h"
+
+namespace lupo {
+
+struct WeightInfo {
+  Type type;
+  Shape shape;
+};
+
+// What a file offers, by GGUF name. The names are views that outlive the Builder.
+using WeightTable = std::unordered_map<std::string_view, WeightInfo>;
+
+// What the graph shall be able to run.
+struct GraphRequest {
+  int64_t n_ctx = 0;                            // cells of a slot; >= 1
+  int64_t n_seq = 1;                            // slots; >= 1
+  int64_t n_batch = 512;                        // greatest T of a step
+  int64_t n_outputs = 1;                        // greatest O of a step, ≤ n_batch
+  Type k_type = Type::f16, v_type = Type::f16;  // of the cache: f32, f16, bf16, q8_0 or q4_0
+};
+
+using Value = TensorId;
+
+// The cache of one layer.
+struct Cache {
+  Value k, v;
+};
+
+class Builder {
+ public:
+  Builder(const WeightTable& weights, const GraphRequest& request);
+
+  const GraphRequest& request() const { return request_; }
+
+  // Nodes and block() names that follow belong to block `layer` (−1: outside the blocks).
+  void at_layer(int64_t layer) { layer_ = layer; }
+  std::string block(std::string_view name) const;  // "blk.3.attn_q"
+
+  bool has(std::string_view name) const { return weights_.contains(name); }
+  // A vector weight [width], F32; by its whole name ("blk.3.attn_norm.weight"). vector_if gives kNone when absent.
+  Value vector(const std::string& name, int64_t width);
+  Value vector_if(const std::string& name, int64_t width);
+  // A matrix [n_in, n_out] of a floating or quantized type.
+  Value matrix(const std::string& name, int64_t n_in, int64_t n_out);
+  // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
+  void ignore(std::string_view name) { used_.insert(name); }
+
+  // Ops; `name` is the GGUF name without ".weight" / ".bias". A bias is used where the file has one.
+  Value embed(const std::string& name, int64_t width, int64_t n_vocab, float scale = 1);
+  Value norm(Value x, const std::string& name, int64_t width, float eps, bool rms = true);
+  Value linear(Value x, const std::string& name, int64_t n_out);
+  Value rope(Value x, const RopeAttrs& attrs, Value factors = kNone);
+  Cache cache(int64_t n_kv_head, int64_t head_dim, int64_t head_dim_v, int64_t window = 0);  // of the present layer
+  Value attend(Value q, Value k, Value v, Cache cache, const AttendAttrs& attrs, Value sinks = kNone);
+  Value glu(Value gate, Value up, Activation act);
+  Value add(Value a, Value b);
+  Value scale(Value x, float factor);
+  Value softcap(Value x, float cap);
+  Value select_outputs(Value x);
+
+  // Checks that every tensor of the file was asked for and gives the graph, or one Error with all faults.
+  Result<Graph> finish(Value logits);
+
+ private:
+  Value add_tensor(Tensor tensor);
+  Value add_node(Attrs attrs, std::vector<TensorId> in);
+  Value weight(const std::string& name, const Shape& shape, bool is_vector);
+  Value state(std::string_view name, Type type, const Shape& shape, StatePolicy policy);
+  void problem(std::string text);
+
+  const WeightTable& weights_;
+  GraphRequest request_;
+  Graph graph_;
+  int64_t layer_ = -1;
+  std::unordered_map<std::string, Value> asked_;  // weights by name, so that a tied tensor is one tensor
+  std::unordered_set<std::string_view> used_;
+  std::vector<std::string> problems_;  // the first kProblemsMax are kept
+  int64_t n_problems_ = 0;
+};
+
+}  // namespace lupo

@@ -1,0 +1,110 @@
+// attend: grouped-query attention with a cache (Ainslie et al. 2023, arXiv 2305.13245).
+#include <algorithm>
+#include <cmath>
+
+#include "graph/ops/check.h"
+
+namespace lupo {
+namespace {
+
+Result<void> check_cache(const Graph& graph, TensorId id, int64_t width, int64_t n_kv_head) {
+  const Shape& cache = graph[id].shape;
+  if (cache.dim[0] != width || cache.dim[2] != n_kv_head || cache.dim[3] != graph.n_seq)
+    return bad_operand("attend", graph, id, fmt::format("[{}, N, {}, {}]", width, n_kv_head, graph.n_seq));
+  return {};
+}
+
+Result<Shape> infer(const Graph& graph, const Node& node) {
+  const auto& at = std::get<AttendAttrs>(node.attrs);
+  if (at.n_kv_head < 1 || at.n_head % at.n_kv_head != 0)
+    return bad_operand("attend", graph, node.in[0],
+                       fmt::format("{} query heads as a multiple of {} KV heads", at.n_head, at.n_kv_head));
+  TRY(check_rows("attend", graph, node.in[0], at.n_head * at.head_dim));
+  if (node.in[1] != kNone) TRY(check_rows("attend", graph, node.in[1], at.n_kv_head * at.head_dim));
+  if (node.in[2] != kNone) TRY(check_rows("attend", graph, node.in[2], at.n_kv_head * at.head_dim_v));
+  TRY(check_cache(graph, node.in[3], at.head_dim, at.n_kv_head));
+  TRY(check_cache(graph, node.in[4], at.head_dim_v, at.n_kv_head));
+  TRY(check_vector("attend", graph, node.in[5], at.n_head));
+  return Shape{{at.n_head * at.head_dim_v, kTokens, 1, 1}};
+}
+
+Cost cost(const Graph& graph, const Node& node, int64_t n_tokens, int64_t, int64_t depth) {
+  const auto& at = std::get<AttendAttrs>(node.attrs);
+  const double span = static_cast<double>(depth) + (static_cast<double>(n_tokens) + 1) / 2;  // mean cells seen by a query
+  const double seen = at.window > 0 ? std::min(span, static_cast<double>(at.window)) : span;
+  const double cells = std::min(static_cast<double>(depth + n_tokens), seen + static_cast<double>(n_tokens));  // read once a step
+  const Tensor &k = graph[node.in[3]], &v = graph[node.in[4]];
+  const double cell_bytes =
+      static_cast<double>(at.n_kv_head * (row_bytes(k.type, at.head_dim) + row_bytes(v.type, at.head_dim_v)));
+  return {.flops = 2.0 * static_cast<double>(n_tokens * at.n_head * (at.head_dim + at.head_dim_v)) * seen,
+          .state_bytes = cells * cell_bytes};
+}
+
+// Writes rows [width·G, T] of the step into their cells.
+void store(const Execution& run, TensorId source, TensorId cache, int64_t width, int64_t n_kv_head) {
+  const Tensor& target = run.graph[cache];
+  const int64_t n_cells = target.shape.dim[1], bytes = row_bytes(target.type, width);
+  const float* row = run.f32(source);
+  for (const StepSequence& sequence : run.step.sequences)
+    for (int64_t i = 0; i < sequence.n_tokens; ++i)
+      for (int64_t g = 0; g < n_kv_head; ++g, row += width) {
+        const int64_t cell = (sequence.pos + i) % n_cells;
+        type_info(target.type)
+            .from_float(row, nullptr, run.bytes(cache) + ((sequence.slot * n_kv_head + g) * n_cells + cell) * bytes, width);
+      }
+}
+
+// One cache row [width] as floats.
+void load(const Execution& run, TensorId cache, int64_t slot, int64_t g, int64_t position, float* row) {
+  const Tensor& source = run.graph[cache];
+  const int64_t width = source.shape.dim[0], n_cells = source.shape.dim[1], n_kv_head = source.shape.dim[2];
+  const int64_t index = (slot * n_kv_head + g) * n_cells + position % n_cells;
+  type_info(source.type).to_float(run.bytes(cache) + index * row_bytes(source.type, width), row, width);
+}
+
+// One query head of one token at position `pos` of a sequence that holds `filled` cells.
+void attend_one(const Execution& run, const Node& node, int64_t slot, int64_t pos, int64_t filled, int64_t head, const float* q,
+                float* out) {
+  const auto& at = std::get<AttendAttrs>(node.attrs);
+  const int64_t g = head / (at.n_head / at.n_kv_head);
+  const int64_t begin = at.window > 0 ? std::max<int64_t>(0, pos - at.window + 1) : 0, end = at.causal ? pos + 1 : filled;
+  std::vector<float> row(static_cast<size_t>(std::max(at.head_dim, at.head_dim_v)));                     // [D]
+  std::vector<double> score(static_cast<size_t>(end - begin)), sum(static_cast<size_t>(at.head_dim_v));  // [cells], [Dv]
+  double top = node.in[5] == kNone ? -INFINITY : run.f32(node.in[5])[head];
+  for (int64_t j = begin; j < end; ++j) {
+    load(run, node.in[3], slot, g, j, row.data());
+    double dot = 0;
+    for (int64_t d = 0; d < at.head_dim; ++d) dot += static_cast<double>(q[d]) * static_cast<double>(row[static_cast<size_t>(d)]);
+    dot *= at.scale;
+    if (at.softcap > 0) dot = at.softcap * std::tanh(dot / at.softcap);
+    score[static_cast<size_t>(j - begin)] = dot;
+    top = std::max(top, dot);
+  }
+  double total = node.in[5] == kNone ? 0 : std::exp(run.f32(node.in[5])[head] - top);
+  for (int64_t j = begin; j < end; ++j) {
+    const double weight = std::exp(score[static_cast<size_t>(j - begin)] - top);
+    load(run, node.in[4], slot, g, j, row.data());
+    for (int64_t d = 0; d < at.head_dim_v; ++d)
+      sum[static_cast<size_t>(d)] += weight * static_cast<double>(row[static_cast<size_t>(d)]);
+    total += weight;
+  }
+  for (int64_t d = 0; d < at.head_dim_v; ++d) out[d] = static_cast<float>(sum[static_cast<size_t>(d)] / total);
+}
+
+void reference(const Execution& run, const Node& node) {
+  const auto& at = std::get<AttendAttrs>(node.attrs);
+  if (node.in[1] != kNone) store(run, node.in[1], node.in[3], at.head_dim, at.n_kv_head);
+  if (node.in[2] != kNone) store(run, node.in[2], node.in[4], at.head_dim_v, at.n_kv_head);
+  const float* q = run.f32(node.in[0]);  // [H·D, T]
+  float* out = run.f32(node.out);        // [H·Dv, T]
+  for (const StepSequence& sequence : run.step.sequences)
+    for (int64_t i = 0; i < sequence.n_tokens; ++i)
+      for (int64_t head = 0; head < at.n_head; ++head, q += at.head_dim, out += at.head_dim_v)
+        attend_one(run, node, sequence.slot, sequence.pos + i, sequence.pos + sequence.n_tokens, head, q, out);
+}
+
+}  // namespace
+
+const OpInfo attend_op{"attend", infer, cost, reference};
+
+}  // namespace lupo

@@ -1,0 +1,91 @@
+// Ops on values alone: glu, activate, add, mul, scale, softcap.
+#include <cmath>
+#include <numbers>
+
+#include "graph/ops/check.h"
+
+namespace lupo {
+namespace {
+
+Result<Shape> infer_unary(const Graph& graph, const Node& node) {
+  TRY(check_rows(op_name(node.op()), graph, node.in[0], 0));
+  return graph[node.in[0]].shape;
+}
+
+// Two operands of one shape; mul also takes a vector [C] as the second.
+Result<Shape> infer_binary(const Graph& graph, const Node& node) {
+  TRY(check_rows(op_name(node.op()), graph, node.in[0], 0));
+  const Shape& a = graph[node.in[0]].shape;
+  if (node.op() == Op::mul && graph[node.in[1]].life == Life::weight)
+    TRY(check_vector("mul", graph, node.in[1], a.dim[0]));
+  else if (graph[node.in[1]].shape != a || graph[node.in[1]].type != Type::f32)
+    return bad_operand(op_name(node.op()), graph, node.in[1], "F32 " + to_string(a));
+  return a;
+}
+
+Cost cost(const Graph& graph, const Node& node, int64_t n_tokens, int64_t n_outputs, int64_t) {
+  return {.flops = static_cast<double>(graph[node.out].shape.elements(n_tokens, n_outputs))};
+}
+
+template <class Function>
+void each(const Execution& run, const Node& node, Function function) {
+  const float* x = run.f32(node.in[0]);
+  float* out = run.f32(node.out);
+  for (int64_t i = 0, n = run.elements(node.out); i < n; ++i) out[i] = static_cast<float>(function(i, static_cast<double>(x[i])));
+}
+
+void reference_glu(const Execution& run, const Node& node) {
+  const float* up = run.f32(node.in[1]);  // [F, T]
+  const Activation act = std::get<GluAttrs>(node.attrs).act;
+  each(run, node, [&](int64_t i, double gate) { return activation(act, gate) * up[i]; });
+}
+
+void reference_activate(const Execution& run, const Node& node) {
+  const Activation act = std::get<ActivateAttrs>(node.attrs).act;
+  each(run, node, [&](int64_t, double x) { return activation(act, x); });
+}
+
+void reference_add(const Execution& run, const Node& node) {
+  const float* b = run.f32(node.in[1]);  // [C, T]
+  each(run, node, [&](int64_t i, double a) { return a + b[i]; });
+}
+
+void reference_mul(const Execution& run, const Node& node) {
+  const float* b = run.f32(node.in[1]);  // [C, T] or [C]
+  const int64_t period = run.graph[node.in[1]].life == Life::weight ? run.graph[node.in[1]].shape.dim[0] : run.elements(node.out);
+  each(run, node, [&](int64_t i, double a) { return a * b[i % period]; });
+}
+
+void reference_scale(const Execution& run, const Node& node) {
+  const double factor = std::get<ScaleAttrs>(node.attrs).factor;
+  each(run, node, [&](int64_t, double x) { return x * factor; });
+}
+
+void reference_softcap(const Execution& run, const Node& node) {
+  const double cap = std::get<SoftcapAttrs>(node.attrs).cap;
+  each(run, node, [&](int64_t, double x) { return cap * std::tanh(x / cap); });
+}
+
+}  // namespace
+
+double activation(Activation act, double x) {
+  switch (act) {
+    case Activation::silu: return x / (1 + std::exp(-x));
+    case Activation::gelu: return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+    case Activation::gelu_erf: return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2));
+    case Activation::relu: return x > 0 ? x : 0;
+    case Activation::relu_squared: return x > 0 ? x * x : 0;
+    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
+    case Activation::tanh: return std::tanh(x);
+  }
+  return x;
+}
+
+const OpInfo glu_op{"glu", infer_binary, cost, reference_glu};
+const OpInfo activate_op{"activate", infer_unary, cost, reference_activate};
+const OpInfo add_op{"add", infer_binary, cost, reference_add};
+const OpInfo mul_op{"mul", infer_binary, cost, reference_mul};
+const OpInfo scale_op{"scale", infer_unary, cost, reference_scale};
+const OpInfo softcap_op{"softcap", infer_unary, cost, reference_softcap};
+
+}  // namespace lupo

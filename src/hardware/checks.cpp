@@ -1,0 +1,70 @@
+#include "hardware/checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lupo {
+namespace {
+
+Finding finding(std::string code, Severity severity, std::string what, std::string evidence, double gain, std::string fix) {
+  return {Layer::hardware, std::move(code), severity, std::move(what), std::move(evidence), gain, std::move(fix)};
+}
+
+void check_cores(const Machine& machine, std::vector<Finding>& findings) {
+  const Cpu& cpu = machine.cpu;
+  if (cpu.quota_cores > 0 && cpu.quota_cores < cpu.n_physical)
+    findings.push_back(finding(
+        "quota-below-cores", Severity::warning, "a cgroup quota gives this process less than the cores there are",
+        fmt::format("quota {:.3g} of {} cores", cpu.quota_cores, cpu.n_physical), cpu.n_physical / cpu.quota_cores - 1,
+        fmt::format("docker update --cpus {} CONTAINER  # or raise the CPU limit of the pod or the service", cpu.n_physical)));
+  if (cpu.n_logical < cpu.n_online)
+    findings.push_back(finding("affinity-below-cores", Severity::warning, "this process may run on some of the CPUs only",
+                               fmt::format("affinity allows {} of {} CPUs", cpu.n_logical, cpu.n_online),
+                               static_cast<double>(cpu.n_online) / cpu.n_logical - 1,
+                               fmt::format("taskset -c 0-{} lupo …  # or raise the cpuset of the container", cpu.n_online - 1)));
+}
+
+void check_isa(const Machine& machine, const HardwareUse& use, std::vector<Finding>& findings) {
+  if (!use.isa.empty() && !use.isa_best.empty() && use.isa != use.isa_best)
+    findings.push_back(finding("isa-forced", Severity::warning,
+                               "LUPO_ISA forces a slower instruction set than this processor has",
+                               fmt::format("in use {}, possible {}", use.isa, use.isa_best), 0, "unset LUPO_ISA"));
+  const bool x86 = machine.cpu.architecture == "x86_64", arm = machine.cpu.architecture == "aarch64";
+  const bool slow = (x86 && !(machine.has_isa("avx2") && machine.has_isa("fma") && machine.has_isa("f16c"))) ||
+                    (arm && !machine.has_isa("dotprod"));
+  if (slow)
+    findings.push_back(finding(
+        "slow-isa", Severity::problem, "this processor has no vector instructions that quantized weights run fast on",
+        fmt::format("{} has no {}", machine.cpu.model, x86 ? "AVX2 with FMA and F16C" : "dot product instructions"), 0, ""));
+}
+
+void check_load(const HardwareUse& use, std::vector<Finding>& findings) {
+  if (use.load_before.busy > 0.25)
+    findings.push_back(
+        finding("busy", Severity::warning, "other processes keep the processors busy, and all figures suffer from it",
+                fmt::format("{:.0f} % of all CPU time was used before anything was measured", 100 * use.load_before.busy),
+                std::min(1 / std::max(1 - use.load_before.busy, 0.25) - 1, 3.0), "top  # shows which"));
+  if (use.load_during.steal > 0.05)
+    findings.push_back(finding("cpu-steal", Severity::warning, "the hypervisor gives processor time of this machine to others",
+                               fmt::format("{:.0f} % stolen while it was measured", 100 * use.load_during.steal),
+                               1 / (1 - std::min(use.load_during.steal, 0.75)) - 1, ""));
+}
+
+}  // namespace
+
+std::vector<Finding> check_hardware(const Machine& machine, const HardwareUse& use) {
+  std::vector<Finding> findings;
+  check_cores(machine, findings);
+  check_isa(machine, use, findings);
+  check_load(use, findings);
+  const double roof = machine.measured.read_gbps;
+  if (roof > 0 && use.decode_gbps >= kRoofReached * roof)
+    findings.push_back(
+        finding("bandwidth-roof", Severity::info,
+                "decode runs at the speed of this machine's memory: only fewer bytes a token make it faster",
+                fmt::format("{:.1f} of {:.1f} GB/s = {:.0f} %", use.decode_gbps, roof, 100 * use.decode_gbps / roof), 0, ""));
+  return findings;
+}
+
+}  // namespace lupo

@@ -1,0 +1,27 @@
+// What the hardware layer notices. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/finding.h"
+#include "hardware/load.h"
+#include "hardware/machine.h"
+
+namespace lupo {
+
+struct HardwareUse {
+  std::string isa;         // of the kernels in use: "avx2"; "" = not known
+  std::string isa_best;    // that this processor could use
+  CpuLoad load_before;     // busy: before anything was measured
+  CpuLoad load_during;     // steal: while it was measured
+  double decode_gbps = 0;  // read in a decode; 0 = none was run
+};
+
+// Share of the measured read bandwidth from which on a decode counts as limited by memory.
+inline constexpr double kRoofReached = 0.6;
+
+// Codes: quota-below-cores, affinity-below-cores, slow-isa, isa-forced, busy, cpu-steal, bandwidth-roof.
+std::vector<Finding> check_hardware(const Machine& machine, const HardwareUse& use);
+
+}  // namespace lupo

@@ -1,0 +1,23 @@
+// What else the processors do: busy and stolen time between two looks at /proc/stat (proc(5)).
+#pragma once
+
+#include <optional>
+
+#include "base/env.h"
+
+namespace lupo {
+
+// Ticks of all CPUs together since boot.
+struct CpuTimes {
+  double busy = 0, idle = 0, steal = 0;
+};
+std::optional<CpuTimes> read_cpu_times(const Env& env);
+
+// Fractions of the time between two looks, 0 … 1.
+struct CpuLoad {
+  double busy = 0;   // by any process
+  double steal = 0;  // taken by the hypervisor for other guests
+};
+CpuLoad load_between(const CpuTimes& before, const CpuTimes& after);
+
+}  // namespace lupo

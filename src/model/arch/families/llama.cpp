@@ -1,0 +1,31 @@
+// llama: Llama 1-3, Mistral 7B, SmolLM, TinyLlama and most merges. RMS norm, rotary pairs (2i, 2i+1), SwiGLU, grouped queries.
+#include <fmt/format.h>
+
+#include "model/arch/arch.h"
+
+namespace lupo {
+namespace {
+
+Result<void> read(const HparamReader& reader, Hparams&) {
+  TRY_ASSIGN(const int64_t n_expert, reader.integer_or("expert_count", 0, 0, 4096));
+  if (n_expert > 0)
+    return fail(Layer::model, "unsupported-model",
+                fmt::format("{} is {}: mixtures of experts are not supported yet", reader.key("expert_count"), n_expert),
+                "choose a dense model");
+  return {};
+}
+
+Value build(Builder& b, const Hparams& hp) {
+  const Value factors = rope_factors(b, hp);
+  return decoder(b, hp, 1, [&](Value x, int64_t layer) {
+    const Value h = b.norm(x, b.block("attn_norm"), hp.n_embd, hp.norm_eps);
+    x = b.add(x, attention(b, hp, h, layer, hp.rope, {.factors = factors}));
+    return b.add(x, gated_ffn(b, hp, b.norm(x, b.block("ffn_norm"), hp.n_embd, hp.norm_eps), layer, Activation::silu));
+  });
+}
+
+}  // namespace
+
+const Arch arch_llama{"llama", read, build};
+
+}  // namespace lupo

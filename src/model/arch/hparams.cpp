@@ -1,0 +1,135 @@
+#include "model/arch/hparams.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lupo {
+namespace {
+
+// Generous: ten times the largest model known, small enough that no product of two overflows 63 bits.
+constexpr int64_t kLayersMax = 1024, kEmbdMax = 1 << 20, kHeadsMax = 1 << 14, kHeadDimMax = 1 << 14, kFfMax = 1 << 24,
+                  kVocabMax = 1 << 26;
+constexpr int64_t kContextMax = (int64_t{1} << 31) - 1;  // positions are 32-bit
+
+constexpr const char* kFix = "lupo inspect MODEL --keys  # and get the file again, or convert it again";
+
+Result<void> read_heads(const HparamReader& reader, Hparams& hp) {
+  TRY_ASSIGN(hp.n_head, reader.per_layer("attention.head_count", hp.n_layer, 1, kHeadsMax));
+  hp.n_kv_head = hp.n_head;
+  if (reader.has("attention.head_count_kv")) {
+    TRY_ASSIGN(hp.n_kv_head, reader.per_layer("attention.head_count_kv", hp.n_layer, 1, kHeadsMax));
+  }
+  for (int64_t l = 0; l < hp.n_layer; ++l) {
+    const int64_t heads = hp.n_head[static_cast<size_t>(l)], kv = hp.n_kv_head[static_cast<size_t>(l)];
+    if (heads % kv != 0)
+      return fail(Layer::model, "bad-value",
+                  fmt::format("{} is {} and {} is {} (layer {}): the first must be a multiple of the second",
+                              reader.key("attention.head_count"), heads, reader.key("attention.head_count_kv"), kv, l),
+                  kFix);
+  }
+  const int64_t heads = hp.n_head.front();
+  if (!reader.has("attention.key_length") && hp.n_embd % heads != 0)
+    return fail(Layer::model, "bad-value",
+                fmt::format("{} is {}, not a multiple of {} = {}, and {} is missing", reader.key("embedding_length"), hp.n_embd,
+                            reader.key("attention.head_count"), heads, reader.key("attention.key_length")),
+                kFix);
+  TRY_ASSIGN(hp.head_dim, reader.integer_or("attention.key_length", hp.n_embd / heads, 1, kHeadDimMax));
+  TRY_ASSIGN(hp.head_dim_v, reader.integer_or("attention.value_length", hp.n_embd / heads, 1, kHeadDimMax));
+  TRY_ASSIGN(hp.attention_scale, reader.number_or("attention.scale", 0, 0, 1e4));
+  return {};
+}
+
+Result<void> read_rope(const HparamReader& reader, Hparams& hp) {
+  RopeParams& rope = hp.rope;
+  TRY_ASSIGN(rope.n_rot, reader.integer_or("rope.dimension_count", hp.head_dim, 2, kHeadDimMax));
+  if (rope.n_rot > hp.head_dim || rope.n_rot % 2 != 0)
+    return fail(Layer::model, "bad-value",
+                fmt::format("{} is {}, wanted an even number up to the head size {}", reader.key("rope.dimension_count"),
+                            rope.n_rot, hp.head_dim),
+                kFix);
+  TRY_ASSIGN(rope.freq_base, reader.number_or("rope.freq_base", 10000, 1, 1e12));
+  if (reader.has("rope.scaling.type")) {
+    TRY_ASSIGN(const std::string_view type, reader.metadata().string(reader.key("rope.scaling.type")));
+    rope.scaling = std::string(type);
+  } else if (reader.has("rope.scale_linear")) {
+    rope.scaling = "linear";
+  }
+  if (rope.scaling != "none" && rope.scaling != "linear" && rope.scaling != "yarn" && rope.scaling != "longrope")
+    return fail(
+        Layer::model, "bad-value",
+        fmt::format("{} is '{}', supported are none, linear, yarn, longrope", reader.key("rope.scaling.type"), rope.scaling),
+        kFix);
+  const char* factor_key = reader.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
+  TRY_ASSIGN(const float factor, reader.number_or(factor_key, 1, 0, 1e6));  // 0 stands for "none" in some files
+  const bool scales = rope.scaling == "linear" || rope.scaling == "yarn";
+  rope.freq_scale = scales && factor > 0 ? 1 / factor : 1;
+  TRY_ASSIGN(rope.ext_factor, reader.number_or("rope.scaling.yarn_ext_factor", rope.scaling == "yarn" ? 1.0f : 0.0f, -1, 100));
+  if (rope.ext_factor < 0) rope.ext_factor = rope.scaling == "yarn" ? 1 : 0;
+  TRY_ASSIGN(rope.attn_factor, reader.number_or("rope.scaling.attn_factor", 1, 0, 1e4));
+  TRY_ASSIGN(rope.beta_fast, reader.number_or("rope.scaling.yarn_beta_fast", 32, 0, 1e6));
+  TRY_ASSIGN(rope.beta_slow, reader.number_or("rope.scaling.yarn_beta_slow", 1, 0, 1e6));
+  TRY_ASSIGN(rope.n_ctx_orig, reader.integer_or("rope.scaling.original_context_length", hp.n_ctx_train, 1, kContextMax));
+  return {};
+}
+
+// The vocabulary's size is that of the tokenizer's list; a file without one says it in a key.
+Result<int64_t> read_n_vocab(const HparamReader& reader) {
+  const gguf::Value* tokens = reader.metadata().find("tokenizer.ggml.tokens");
+  if (tokens == nullptr) return reader.integer("vocab_size", 1, kVocabMax);
+  const auto* list = std::get_if<gguf::ArrayView>(&tokens->data);
+  if (list == nullptr || list->count < 1 || list->count > static_cast<uint64_t>(kVocabMax))
+    return fail(Layer::model, "bad-value",
+                fmt::format("tokenizer.ggml.tokens holds {} items, wanted 1 to {}", list ? list->count : 0, kVocabMax), kFix);
+  return static_cast<int64_t>(list->count);
+}
+
+}  // namespace
+
+Result<int64_t> HparamReader::integer_or(std::string_view name, int64_t fallback, int64_t min, int64_t max) const {
+  return has(name) ? integer(name, min, max) : Result<int64_t>(fallback);
+}
+
+Result<float> HparamReader::number(std::string_view name, double min, double max) const {
+  TRY_ASSIGN(const double value, metadata_.number(key(name)));
+  if (!(value >= min && value <= max))
+    return fail(Layer::model, "bad-value", fmt::format("{} is {}, wanted {} to {}", key(name), value, min, max), kFix);
+  return static_cast<float>(value);
+}
+
+Result<float> HparamReader::number_or(std::string_view name, float fallback, double min, double max) const {
+  return has(name) ? number(name, min, max) : Result<float>(fallback);
+}
+
+Result<std::vector<int64_t>> HparamReader::per_layer(std::string_view name, int64_t n_layer, int64_t min, int64_t max) const {
+  const gguf::Value* value = metadata_.find(key(name));
+  if (value == nullptr || value->type != gguf::ValueType::array) {
+    TRY_ASSIGN(const int64_t single, integer(name, min, max));
+    return std::vector<int64_t>(static_cast<size_t>(n_layer), single);
+  }
+  TRY_ASSIGN(const std::vector<int64_t> values, metadata_.integers(key(name)));
+  if (static_cast<int64_t>(values.size()) != n_layer)
+    return fail(Layer::model, "bad-value", fmt::format("{} has {} items for {} layers", key(name), values.size(), n_layer), kFix);
+  for (size_t l = 0; l < values.size(); ++l)
+    if (values[l] < min || values[l] > max)
+      return fail(Layer::model, "bad-value", fmt::format("{}[{}] is {}, wanted {} to {}", key(name), l, values[l], min, max),
+                  kFix);
+  return values;
+}
+
+Result<Hparams> read_common_hparams(const HparamReader& reader) {
+  Hparams hp;
+  TRY_ASSIGN(hp.n_embd, reader.integer("embedding_length", 1, kEmbdMax));
+  TRY_ASSIGN(hp.n_layer, reader.integer("block_count", 1, kLayersMax));
+  TRY_ASSIGN(hp.n_ctx_train, reader.integer("context_length", 1, kContextMax));
+  TRY_ASSIGN(hp.n_ff, reader.per_layer("feed_forward_length", hp.n_layer, 1, kFfMax));
+  TRY_ASSIGN(hp.n_vocab, read_n_vocab(reader));
+  TRY(read_heads(reader, hp));
+  const char* eps =
+      reader.has("attention.layer_norm_rms_epsilon") ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
+  TRY_ASSIGN(hp.norm_eps, reader.number(reader.has(eps) ? eps : "attention.layer_norm_rms_epsilon", 0, 1));
+  TRY(read_rope(reader, hp));
+  return hp;
+}
+
+}  // namespace lupo

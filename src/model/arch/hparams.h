@@ -1,0 +1,69 @@
+// Hyper-parameters: what a GGUF's metadata says of the network, checked against ranges before any tensor is looked at.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "graph/attrs.h"
+#include "model/gguf/gguf.h"
+
+namespace lupo {
+
+struct RopeParams {
+  int64_t n_rot = 0;  // rotated values of a head
+  float freq_base = 10000;
+  float freq_scale = 1;  // 1 / factor
+  float ext_factor = 0;  // 1 for YaRN
+  float attn_factor = 1;
+  float beta_fast = 32, beta_slow = 1;
+  int64_t n_ctx_orig = 0;        // context of the training before scaling
+  std::string scaling = "none";  // "none", "linear", "yarn", "longrope"
+};
+
+struct Hparams {
+  int64_t n_vocab = 0;  // V
+  int64_t n_embd = 0;   // C
+  int64_t n_layer = 0;
+  int64_t n_ctx_train = 0;
+  std::vector<int64_t> n_head, n_kv_head, n_ff;  // [n_layer] each
+  int64_t head_dim = 0, head_dim_v = 0;          // D, Dv
+  float norm_eps = 0;
+  RopeParams rope;
+  int64_t window = 0;          // sliding window in tokens; 0 = none
+  int64_t window_pattern = 0;  // layer l is full when l % pattern == pattern - 1, sliding otherwise
+  float freq_base_window = 0;  // rope base of the sliding layers
+  float attention_scale = 0;   // 0 = 1/sqrt(D)
+  float logit_softcap = 0;     // 0 = none
+};
+
+// Reads keys of one architecture: "attention.head_count" means "<architecture>.attention.head_count".
+class HparamReader {
+ public:
+  HparamReader(const gguf::Metadata& metadata, std::string architecture)
+      : metadata_(metadata), architecture_(std::move(architecture)) {}
+
+  std::string key(std::string_view name) const { return architecture_ + "." + std::string(name); }
+  bool has(std::string_view name) const { return metadata_.find(key(name)) != nullptr; }
+  Result<int64_t> integer(std::string_view name, int64_t min, int64_t max) const {
+    return metadata_.integer(key(name), min, max);
+  }
+  Result<int64_t> integer_or(std::string_view name, int64_t fallback, int64_t min, int64_t max) const;
+  Result<float> number(std::string_view name, double min, double max) const;
+  Result<float> number_or(std::string_view name, float fallback, double min, double max) const;
+  // A scalar for all layers, or an array with one value a layer.
+  Result<std::vector<int64_t>> per_layer(std::string_view name, int64_t n_layer, int64_t min, int64_t max) const;
+  const gguf::Metadata& metadata() const { return metadata_; }
+  const std::string& architecture() const { return architecture_; }
+
+ private:
+  const gguf::Metadata& metadata_;
+  std::string architecture_;
+};
+
+// What all decoders share: sizes, heads, norm, rope. Errors name key, value and range.
+Result<Hparams> read_common_hparams(const HparamReader& reader);
+
+}  // namespace lupo

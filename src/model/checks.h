@@ -1,0 +1,20 @@
+// What the model layer notices: is this a model to talk to, and is it what its name says. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/finding.h"
+#include "model/gguf/gguf.h"
+
+namespace lupo {
+
+// Names that say what a model was trained for.
+enum class Training { unknown, base, chat };
+Training training_of(std::string_view name);
+
+// Codes: base-model, template-missing, and those of gguf::check_file_name (some of these are findings of the quantization layer).
+std::vector<Finding> check_model(const gguf::File& file);
+
+}  // namespace lupo

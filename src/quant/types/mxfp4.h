@@ -1,0 +1,76 @@
+// MXFP4: 32 values in 17 bytes (4.25 bits each). w = 2^(e − 127) · E2M1(q).
+//
+// Byte j of qs holds value j in its low and value j + 16 in its high nibble. The encoder takes e = ⌊log2 amax⌋ − 2 + 127, the
+// specification's way: 4 is the largest power of two that E2M1 has. GGUF has no code for NaN or infinity here: such a value
+// becomes 0. Source: OCP MX specification 1.0; ggml's block_mxfp4.
+#pragma once
+
+#include <cstdint>
+
+namespace lupo::mxfp4 {
+
+inline constexpr int kElements = 32;
+
+struct [[gnu::packed]] Block {
+  uint8_t e;       // exponent of a power of two, bias 127
+  uint8_t qs[16];  // [32] nibbles
+};
+static_assert(sizeof(Block) == 17);
+
+}  // namespace lupo::mxfp4
+
+#ifndef LUPO_ISA
+#include "quant/fp4.h"
+#include "quant/reference.h"
+
+namespace lupo::mxfp4 {
+
+inline float half_scale(uint8_t e) { return std::ldexp(1.0f, e - 128); }  // to go with twice the value
+
+inline void decode(const Block& b, float* y) {
+  const float d = half_scale(b.e);
+  for (int j = 0; j < 16; ++j) {
+    y[j] = d * static_cast<float>(kE2m1Twice[b.qs[j] & 15]);
+    y[j + 16] = d * static_cast<float>(kE2m1Twice[b.qs[j] >> 4]);
+  }
+}
+
+inline void encode(const float* x, Block& b) {
+  const float amax = std::fabs(reference::extreme(x, kElements));
+  b.e = amax > 0 ? static_cast<uint8_t>(reference::truncate(static_cast<float>(std::ilogb(amax) - 2 + 127), 0, 254)) : 0;
+  const float d = half_scale(b.e);
+  for (int j = 0; j < 16; ++j) b.qs[j] = static_cast<uint8_t>(nearest_e2m1(x[j], d) | nearest_e2m1(x[j + 16], d) << 4);
+}
+
+inline constexpr auto to_float = reference::decode_blocks<Block, kElements, decode>;
+inline constexpr auto from_float = reference::encode_blocks<Block, kElements, encode>;
+
+inline constexpr TypeInfo info{Type::mxfp4, "MXFP4", kElements, sizeof(Block), to_float, from_float};
+
+}  // namespace lupo::mxfp4
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+struct SimdMxfp4 {
+  using Block = mxfp4::Block;
+  static constexpr bool kSuper = false, kWide = false, kMin = false;
+  static constexpr int kGroup = 32, kOffset = 12;
+  static Scales<kGroup> scales(const Block* b) {
+    float d[8];  // 2^(e − 128): codes are twice the value
+    for (int i = 0; i < 8; ++i) {
+      const uint32_t e = b[i].e, bits = e > 1 ? (e - 1) << 23 : 0x200000u << e;  // below the exponents of normal floats: shifted
+      __builtin_memcpy(d + i, &bits, 4);
+    }
+    return {load_8(d)};
+  }
+  static Codes64 codes(const Block* b, int p) { return lookup(kE2m1Codes, nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs)); }
+
+ private:
+  static constexpr int8_t kE2m1Codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};  // kE2m1Twice + 12
+};
+
+}  // namespace
+}  // namespace lupo::cpu
+#endif  // LUPO_ISA

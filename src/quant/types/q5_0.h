@@ -1,0 +1,71 @@
+// Q5_0: 32 values in 22 bytes (5.5 bits each). w = d · (q − 16), q = 0…31.
+//
+// Byte j of qs holds the low 4 bits of value j (low nibble) and of value j + 16 (high nibble); bit i of qh, little-endian, is
+// the fifth bit of value i. The encoder gives the value of largest magnitude the code 0. Source: ggml's block_q5_0.
+#pragma once
+
+#include <cstdint>
+
+namespace lupo::q5_0 {
+
+inline constexpr int kElements = 32;
+
+struct [[gnu::packed]] Block {
+  uint16_t d;      // half
+  uint8_t qh[4];   // [32] bits
+  uint8_t qs[16];  // [32] nibbles
+};
+static_assert(sizeof(Block) == 22);
+
+}  // namespace lupo::q5_0
+
+#ifndef LUPO_ISA
+#include "quant/reference.h"
+
+namespace lupo::q5_0 {
+
+inline void decode(const Block& b, float* y) {
+  const float d = half_to_float(b.d);
+  for (int j = 0; j < 16; ++j) {
+    y[j] = d * static_cast<float>(((b.qs[j] & 15) | reference::bit(b.qh, j) << 4) - 16);
+    y[j + 16] = d * static_cast<float>(((b.qs[j] >> 4) | reference::bit(b.qh, j + 16) << 4) - 16);
+  }
+}
+
+inline void encode(const float* x, Block& b) {
+  const float d = reference::extreme(x, kElements) / -16;
+  const float id = reference::inverse(d);
+  b = {};
+  b.d = float_to_half(d);
+  for (int i = 0; i < kElements; ++i) {
+    const int q = reference::truncate(x[i] * id + 16.5f, 0, 31);
+    b.qs[i % 16] |= static_cast<uint8_t>((q & 15) << (i / 16 * 4));
+    b.qh[i / 8] |= static_cast<uint8_t>((q >> 4) << (i % 8));
+  }
+}
+
+inline constexpr auto to_float = reference::decode_blocks<Block, kElements, decode>;
+inline constexpr auto from_float = reference::encode_blocks<Block, kElements, encode>;
+
+inline constexpr TypeInfo info{Type::q5_0, "Q5_0", kElements, sizeof(Block), to_float, from_float};
+
+}  // namespace lupo::q5_0
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+struct SimdQ5_0 {
+  using Block = q5_0::Block;
+  static constexpr bool kSuper = false, kWide = false, kMin = false;
+  static constexpr int kGroup = 32, kOffset = 16;
+  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(&b->d)}; }
+  static Codes64 codes(const Block* b, int p) {
+    const Block &first = b[2 * p], &second = b[2 * p + 1];
+    return add_where(nibbles_of_two(first.qs, second.qs), load_u32(first.qh), load_u32(second.qh), 16);
+  }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
+#endif  // LUPO_ISA

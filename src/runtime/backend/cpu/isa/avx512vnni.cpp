@@ -1,0 +1,26 @@
+// Kernels for x86-64 with AVX-512 and its VNNI dot products (Cascade Lake, Zen 4 and later).
+#include <cstddef>
+#include <cstdint>
+
+#include <immintrin.h>
+
+#include "quant/half.h"
+#include "quant/k_scales.h"
+#include "quant/type.h"
+#include "runtime/backend/cpu/kernels.h"
+
+#pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#define LUPO_ISA avx512vnni
+#define LUPO_ISA_X86
+#define LUPO_ISA_AVX512
+#define LUPO_ISA_VNNI
+#include "runtime/backend/cpu/attend-inl.h"
+#include "runtime/backend/cpu/matmul_table.h"
+#include "runtime/backend/cpu/vector-inl.h"
+
+namespace lupo::cpu {
+
+extern const Kernels kernels_avx512vnni;
+const Kernels kernels_avx512vnni{"avx512vnni", kMatmulTable, simd::kVectorKernels, simd::kAttendKernels};
+
+}  // namespace lupo::cpu

@@ -1,0 +1,207 @@
+// Products of integer-coded weights with many tokens: a panel of rows is decoded once into the thread's scratch, in the order in
+// which the dot-product instruction reads it, and multiplied with all tokens.
+//
+// A panel holds kPanelRows rows × at most kPanelK values, so that it stays in the first-level cache while the tokens stream by.
+// A tile is kPanelRows rows × kTileTokens tokens: integer sums over one group, scaled into float sums.
+#pragma once
+
+#include "runtime/backend/cpu/matmul_gemv.h"
+
+namespace lupo::cpu {
+namespace {
+
+inline constexpr int kPanelRows = kLanes * kTileVectors;
+inline constexpr int kPanelK = 512;                  // values of a panel; the last may have up to
+inline constexpr int kPanelKMax = kPanelK + kChunk;  // values, so that none but a short row has less than a chunk
+static_assert(kPanelRows % 8 == 0 && kPanelK % kChunk == 0);
+
+struct alignas(64) Panel {
+  int8_t codes[kPanelKMax / 4 * kPanelRows * 4];  // [4, kPanelRows, K/4] codes without offset
+  float d[kPanelKMax / 16 * kPanelRows];          // [kPanelRows, groups]
+  float m[kPanelKMax / 16 * kPanelRows];          // [kPanelRows, groups]
+  int32_t start[kPanelKMax / 16 * kPanelRows];    // [kPanelRows, groups] −kActivationBias · Σ of a group's codes
+};
+
+inline void store_groups(const F32x8 (&rows)[8], float* out) { store_transposed(rows, out, kPanelRows); }
+inline void store_groups(const F32x16 (&rows)[8], float* out) {
+  F32x8 half[8];
+  for (int r = 0; r < 8; ++r) half[r] = low(rows[r]);
+  store_transposed(half, out, kPanelRows);
+  for (int r = 0; r < 8; ++r) half[r] = high(rows[r]);
+  store_transposed(half, out + 8 * kPanelRows, kPanelRows);
+}
+
+// Decodes a chunk of 8 rows into columns `column` … of the panel, from block of 32 values `first` of the panel on.
+template <class T>
+inline void fill_chunk(const typename T::Block* const (&rows)[8], int first, int column, Panel& panel) {
+  Groups<T::kGroup> d[8], m[8];
+  for (int r = 0; r < 8; ++r) {
+    const Scales<T::kGroup> s = T::scales(rows[r]);
+    d[r] = s.d;
+    if constexpr (T::kMin) m[r] = s.m;
+  }
+  const int64_t at = static_cast<int64_t>(first) * (32 / T::kGroup) * kPanelRows + column;
+  store_groups(d, panel.d + at);
+  if constexpr (T::kMin) store_groups(m, panel.m + at);
+  int8_t* out = panel.codes + (static_cast<int64_t>(first) * 8 * kPanelRows + column) * 4;
+#pragma GCC unroll 4
+  for (int p = 0; p < kChunk / 64; ++p) {
+    Codes even[8], odd[8];
+    for (int r = 0; r < 8; ++r) {
+      const Codes64 c = T::codes(rows[r], p);
+      even[r] = T::kOffset != 0 ? subtract(low(c), T::kOffset) : low(c);
+      odd[r] = T::kOffset != 0 ? subtract(high(c), T::kOffset) : high(c);
+    }
+    constexpr int64_t kBlockBytes = 32 * kPanelRows;
+    store_transposed(even, out + 2 * p * kBlockBytes, kPanelRows * 4);
+    store_transposed(odd, out + (2 * p + 1) * kBlockBytes, kPanelRows * 4);
+  }
+}
+
+// Decodes n_blocks blocks of 32 values of 8 rows.
+template <class T>
+inline void fill_columns(const typename T::Block* const (&rows)[8], int n_blocks, int column, Panel& panel) {
+  if constexpr (!T::kSuper) {
+    if (n_blocks < kBlocksOfChunk) {  // a row of less than 256 values
+      const typename T::Block* padded_rows[8];
+      PaddedRow<T> padded[8] = {{rows[0], n_blocks}, {rows[1], n_blocks}, {rows[2], n_blocks}, {rows[3], n_blocks},
+                                {rows[4], n_blocks}, {rows[5], n_blocks}, {rows[6], n_blocks}, {rows[7], n_blocks}};
+      for (int r = 0; r < 8; ++r) padded_rows[r] = padded[r].blocks;
+      fill_chunk<T>(padded_rows, 0, column, panel);
+      return;
+    }
+  }
+  for (int first = 0; first < n_blocks; first += kBlocksOfChunk) {
+    if (first > n_blocks - kBlocksOfChunk)
+      first = n_blocks - kBlocksOfChunk;  // a short rest: the last chunk, decoded in part again
+    const typename T::Block* chunk[8];
+    for (int r = 0; r < 8; ++r) chunk[r] = rows[r] + first * 32 / kBlockElements<T>;
+    fill_chunk<T>(chunk, first, column, panel);
+  }
+}
+
+template <class T>
+inline void fill_panel(const WeightRows& w, int64_t row, int64_t row_end, int64_t k_begin, int n_blocks, Panel& panel) {
+  using Block = typename T::Block;
+  const int64_t blocks_of_row = w.k / kBlockElements<T>;
+  const Block* weights = reinterpret_cast<const Block*>(w.data) + k_begin / kBlockElements<T>;
+  for (int column = 0; column < kPanelRows; column += 8) {
+    const Block* rows[8];
+    for (int r = 0; r < 8; ++r) {
+      const int64_t index = row + column + r < row_end ? row + column + r : row_end - 1;  // a short panel repeats its last row
+      rows[r] = weights + index * blocks_of_row;
+    }
+    fill_columns<T>(rows, n_blocks, column, panel);
+  }
+  if constexpr (kActivationBias != 0) {
+    constexpr int kFoursOfGroup = T::kGroup / 4;
+    for (int g = 0; g < n_blocks * (32 / T::kGroup); ++g) {
+      for (int v = 0; v < kTileVectors; ++v) {
+        IntLanes start = int_broadcast(0);
+        for (int f = 0; f < kFoursOfGroup; ++f) {
+          start = subtract_bias<T::kWide>(
+              start, int_load(panel.codes + ((static_cast<int64_t>(g) * kFoursOfGroup + f) * kPanelRows + v * kLanes) * 4));
+        }
+        int_store(panel.start + static_cast<int64_t>(g) * kPanelRows + v * kLanes, start);
+      }
+    }
+  }
+}
+
+// Adds the panel's product with kTokens tokens to sums.
+template <class T, int kTokens>
+[[gnu::always_inline]] inline void multiply_tile(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
+                                                 int n_blocks, FloatLanes (&sums)[kTileVectors][kTokens]) {
+  constexpr int kFoursOfGroup = T::kGroup / 4, kGroupsOfBlock = 32 / T::kGroup;
+  const uint8_t* q = x.q + token * x.k + k_begin;
+  const float* da = x.d + (token * x.k + k_begin) / 32;
+  const float* minima = T::kGroup == 32 ? x.sums + (token * x.k + k_begin) / 32 : x.sums_16 + (token * x.k + k_begin) / 16;
+  const int64_t d_stride = x.k / 32, min_stride = x.k / T::kGroup;
+  const int8_t* codes = panel.codes;
+  for (int g = 0; g < n_blocks * kGroupsOfBlock; ++g) {
+    IntLanes products[kTileVectors][kTokens];
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) {
+      const IntLanes start =
+          kActivationBias != 0 ? int_load(panel.start + static_cast<int64_t>(g) * kPanelRows + v * kLanes) : int_broadcast(0);
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) products[v][t] = start;
+    }
+#pragma GCC unroll 8
+    for (int f = 0; f < kFoursOfGroup; ++f) {
+      IntLanes w[kTileVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) w[v] = int_load(codes + v * kLanes * 4);
+      codes += kPanelRows * 4;
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) {
+        const IntLanes four = load_four(q + t * x.k + 4 * f);
+#pragma GCC unroll 2
+        for (int v = 0; v < kTileVectors; ++v) products[v][t] = add_dot<T::kWide>(products[v][t], w[v], four);
+      }
+    }
+    q += T::kGroup;
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) {
+      const int64_t at = static_cast<int64_t>(g) * kPanelRows + v * kLanes;
+      const FloatLanes d = lanes_load(panel.d + at);
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) {
+        const FloatLanes scale = d * lanes_broadcast(da[t * d_stride + g / kGroupsOfBlock]);
+        sums[v][t] = fma(to_float(products[v][t]), scale, sums[v][t]);
+      }
+      if constexpr (T::kMin) {
+        const FloatLanes m = lanes_load(panel.m + at);
+#pragma GCC unroll 8
+        for (int t = 0; t < kTokens; ++t) sums[v][t] = fma(m, lanes_broadcast(minima[t * min_stride + g]), sums[v][t]);
+      }
+    }
+  }
+}
+
+// y[0 … n_rows) of each token: loaded unless `first`, added to, stored.
+template <class T, int kTokens>
+[[gnu::noinline]] inline void panel_times_tokens(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
+                                                 int n_blocks, int n_rows, float* y, int64_t y_stride) {
+  FloatLanes sums[kTileVectors][kTokens];
+  alignas(64) float edge[kTokens][kPanelRows];
+  const bool whole = n_rows == kPanelRows;
+  float* out = whole ? y + token * y_stride : edge[0];
+  const int64_t stride = whole ? y_stride : kPanelRows;
+  if (!whole && k_begin != 0) {
+    for (int t = 0; t < kTokens; ++t) __builtin_memcpy(edge[t], y + (token + t) * y_stride, static_cast<size_t>(n_rows) * 4);
+  }
+  for (int v = 0; v < kTileVectors; ++v) {
+    for (int t = 0; t < kTokens; ++t) sums[v][t] = k_begin == 0 ? lanes_zero() : lanes_load(out + t * stride + v * kLanes);
+  }
+  multiply_tile<T, kTokens>(panel, x, token, k_begin, n_blocks, sums);
+  for (int v = 0; v < kTileVectors; ++v) {
+    for (int t = 0; t < kTokens; ++t) lanes_store(out + t * stride + v * kLanes, sums[v][t]);
+  }
+  if (whole) return;
+  for (int t = 0; t < kTokens; ++t) __builtin_memcpy(y + (token + t) * y_stride, edge[t], static_cast<size_t>(n_rows) * 4);
+}
+
+template <class T>
+inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
+                 Panel& panel) {
+  for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
+    const int n_rows = row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows;
+    for (int64_t k_begin = 0, k_end = 0; k_begin < w.k; k_begin = k_end) {
+      k_end = w.k - k_begin < kPanelKMax ? w.k : k_begin + kPanelK;
+      const int n_blocks = static_cast<int>((k_end - k_begin) / 32);
+      fill_panel<T>(w, row, row_end, k_begin, n_blocks, panel);
+      int64_t t = 0;
+      for (; t + kTileTokens <= x.n_tokens; t += kTileTokens) {
+        panel_times_tokens<T, kTileTokens>(panel, x.quantized, t, k_begin, n_blocks, n_rows, y + row, y_stride);
+      }
+      for (; t + 2 <= x.n_tokens; t += 2) {
+        panel_times_tokens<T, 2>(panel, x.quantized, t, k_begin, n_blocks, n_rows, y + row, y_stride);
+      }
+      if (t < x.n_tokens) panel_times_tokens<T, 1>(panel, x.quantized, t, k_begin, n_blocks, n_rows, y + row, y_stride);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lupo::cpu

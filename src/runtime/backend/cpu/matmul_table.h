@@ -1,0 +1,62 @@
+// The matrix-product entries of an instruction set's table.
+#pragma once
+
+#include "runtime/backend/cpu/matmul_float.h"
+#include "runtime/backend/cpu/matmul_gemm.h"
+#include "runtime/backend/cpu/matmul_quantize.h"
+
+namespace lupo::cpu {
+namespace {
+
+inline constexpr int64_t kGemmTokens = 8;  // from here on a panel pays
+
+template <class T>
+void multiply_coded(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
+                    void* scratch) {
+  if (x.n_tokens < kGemmTokens) {
+    gemv<T>(w, row_begin, row_end, x, y, y_stride);
+  } else {
+    gemm<T>(w, row_begin, row_end, x, y, y_stride, *static_cast<Panel*>(scratch));
+  }
+}
+
+template <class T>
+constexpr MatmulKernels coded{multiply_coded<T>, true, false};
+
+template <class T>
+constexpr MatmulKernels floats{multiply_float<T>, false, false};
+
+MatmulKernels find_matmul(Type type) {
+  switch (type) {
+    case Type::f32: return floats<SimdF32>;
+    case Type::f16: return floats<SimdF16>;
+    case Type::bf16: return floats<SimdBf16>;
+    case Type::iq4_nl: return coded<SimdIq4Nl>;
+    case Type::iq4_xs: return coded<SimdIq4Xs>;
+    case Type::mxfp4: return coded<SimdMxfp4>;
+    case Type::q2_k: return coded<SimdQ2_K>;
+    case Type::q3_k: return coded<SimdQ3_K>;
+    case Type::q4_0: return coded<SimdQ4_0>;
+    case Type::q4_1: return coded<SimdQ4_1>;
+    case Type::q4_k: return coded<SimdQ4_K>;
+    case Type::q5_0: return coded<SimdQ5_0>;
+    case Type::q5_1: return coded<SimdQ5_1>;
+    case Type::q5_k: return coded<SimdQ5_K>;
+    case Type::q6_k: return coded<SimdQ6_K>;
+    case Type::q8_0: return coded<SimdQ8_0>;
+    default: return {multiply_by_reference, false, true};
+  }
+}
+
+int64_t matmul_scratch_bytes(int64_t /*k*/) {
+  constexpr int64_t kFloatPanelBytes = sizeof(float) * kFloatPanelK * kFloatPanelRows;
+  return kFloatPanelBytes > static_cast<int64_t>(sizeof(Panel)) ? kFloatPanelBytes : static_cast<int64_t>(sizeof(Panel));
+}
+
+inline constexpr int64_t kRowTile = 32;
+static_assert(kRowTile % kPanelRows == 0 && kRowTile % kFloatPanelRows == 0);
+
+constexpr MatmulTable kMatmulTable{find_matmul, matmul_scratch_bytes, kRowTile, quantize_row};
+
+}  // namespace
+}  // namespace lupo::cpu

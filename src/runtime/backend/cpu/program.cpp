@@ -1,0 +1,108 @@
+#include "runtime/backend/cpu/program.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace lupo::cpu {
+namespace {
+
+// Floats below which a phase is not worth a barrier: a few µs of one core.
+constexpr int64_t kShortFloats = 8192;
+// Cost of one float of a rope table (a pow, a sin and a cos for two) in row-wise floats.
+constexpr int64_t kTableCost = 64;
+
+double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+}  // namespace
+
+QuantizedRows StepContext::quantized_rows(int64_t k) const {
+  return {reinterpret_cast<uint8_t*>(workspace + layout.codes), floats(layout.scales), floats(layout.sums),
+          floats(layout.sums_16), k};
+}
+
+const float* StepContext::rope_cosine(int32_t node, int64_t token) const {
+  const RopeTable& table = schedule.tables[static_cast<size_t>(schedule.table_of[static_cast<size_t>(node)])];
+  return floats(table.offset) + token * table.attrs.n_rot;
+}
+
+CpuProgram::CpuProgram(const Graph& graph, const Kernels& kernels, Schedule schedule, const WorkspaceLayout& layout,
+                       ProgramMemory memory, std::shared_ptr<ThreadPool> pool)
+    : graph_(graph),
+      kernels_(kernels),
+      schedule_(std::move(schedule)),
+      layout_(layout),
+      memory_(std::move(memory)),
+      pool_(std::move(pool)),
+      parts_done_(static_cast<size_t>(kPartsPerThread * pool_->size())) {}
+
+Result<void> CpuProgram::run(const Step& step) {
+  TRY(check_step(graph_, step));
+  memory_.fill_inputs(graph_, step);
+  const StepContext context{
+      graph_, kernels_, schedule_,  layout_, Execution{graph_, step, memory_.addresses()}, memory_.workspace(),
+      *pool_, next_,    parts_done_};
+  cursor_ = 0;
+  if (trace_ != nullptr) phase_begin_ = seconds_now();
+  run_short_phases(context);
+  pool_->run([&](int thread) {
+    while (cursor_ < schedule_.phases.size()) {
+      run_parallel(context, schedule_.phases[cursor_], thread);
+      pool_->barrier([&] { finish_phase(context); });
+    }
+  });
+  return {};
+}
+
+bool CpuProgram::is_short(const StepContext& context, const Phase& phase) const {
+  const int64_t n_rows = context.n_rows(phase);
+  if (n_rows == 0) return true;  // no outputs are wanted: whatever the phase is, there is nothing to do
+  if (phase.kind != Phase::Kind::rows && phase.kind != Phase::Kind::tables) return false;
+  int64_t width = phase.quantized == kNone ? 0 : graph_[phase.quantized].shape.dim[0];
+  for (int32_t i : phase.nodes) width += graph_[context.node(i).out].shape.dim[0];
+  if (phase.kind == Phase::Kind::tables)
+    for (const RopeTable& table : schedule_.tables) width += table.attrs.n_rot * kTableCost;
+  return n_rows == 1 || n_rows * width <= kShortFloats;
+}
+
+void CpuProgram::run_short_phases(const StepContext& context) {
+  for (; cursor_ < schedule_.phases.size(); ++cursor_) {
+    const Phase& phase = schedule_.phases[cursor_];
+    if (!is_short(context, phase)) break;
+    for (int64_t row = 0, n = context.n_rows(phase); row < n; ++row) run_row(context, phase, row);
+    record(phase);
+  }
+  next_.store(0, std::memory_order_relaxed);
+}
+
+void CpuProgram::finish_phase(const StepContext& context) {
+  record(schedule_.phases[cursor_]);
+  ++cursor_;
+  run_short_phases(context);
+}
+
+void CpuProgram::record(const Phase& phase) {
+  if (trace_ == nullptr) return;
+  const double now = seconds_now();
+  trace_->push_back({phase.main_node, now - phase_begin_});
+  phase_begin_ = now;
+}
+
+void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, int thread) {
+  if (phase.kind == Phase::Kind::matmul) return run_matmul(context, phase, thread);
+  if (phase.kind == Phase::Kind::attend) return run_attend(context, phase, thread);
+  const int64_t n_rows = context.n_rows(phase), piece = std::max<int64_t>(1, n_rows / (4 * pool_->size()));
+  for (int64_t begin; (begin = next_.fetch_add(piece, std::memory_order_relaxed)) < n_rows;)
+    for (int64_t row = begin; row < std::min(begin + piece, n_rows); ++row) run_row(context, phase, row);
+}
+
+std::span<const float> CpuProgram::logits(int64_t o) const {
+  const int64_t n_vocab = graph_[graph_.logits].shape.dim[0];
+  const auto* all = reinterpret_cast<const float*>(memory_.addresses()[static_cast<size_t>(graph_.logits)]);  // [V, O]
+  return {all + o * n_vocab, static_cast<size_t>(n_vocab)};
+}
+
+std::span<std::byte> CpuProgram::state(TensorId id) {
+  return {memory_.addresses()[static_cast<size_t>(id)], static_cast<size_t>(graph_.bytes_max(id))};
+}
+
+}  // namespace lupo::cpu

@@ -1,0 +1,253 @@
+// One attention: keys and values of the step go into their cells, then tasks of (sequence, KV head, tile of queries or part of
+// the keys) are handed out.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/backend/cpu/program.h"
+
+namespace lupo::cpu {
+namespace {
+
+constexpr int64_t kPartKeysMin = 256;  // a part of the keys shorter than this is not worth its merge
+constexpr int64_t kStreamRowsMax = 7;  // up to so many rows of a sequence, streaming token by token beats a tile
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+class AttendPhase {
+ public:
+  AttendPhase(const StepContext& context, const Phase& phase, int thread)
+      : context_(context),
+        phase_(phase),
+        node_(context.node(phase.nodes.front())),
+        at_(std::get<AttendAttrs>(node_.attrs)),
+        n_rep_(at_.n_head / at_.n_kv_head),
+        tile_tokens_(kTileRows / n_rep_),
+        width_(padded_width(at_.head_dim)),
+        thread_(thread) {
+    float* scratch = reinterpret_cast<float*>(context.thread_scratch(thread));
+    q_ = scratch;
+    head_[0] = q_ + std::max(kTileRows, padded_rows(n_rep_)) * width_;
+    head_[1] = head_[0] + width_;
+    kernel_scratch_ = head_[1] + width_;
+    source_q_ = source(phase.q_chain, node_.in[0]);
+    source_k_ = source(phase.k_chain, node_.in[1]);
+  }
+
+  void run() {
+    count_work();
+    if (stores_first_) {
+      store_all();
+      context_.pool.barrier([this] { context_.next.store(0, std::memory_order_relaxed); });
+    }
+    for (int64_t task; (task = context_.next.fetch_add(1, std::memory_order_relaxed)) < n_tile_tasks_ + n_stream_tasks_;) {
+      // The last tiles of a sequence see the most keys: they go first, so that all threads end together.
+      if (task < n_tile_tasks_)
+        run_tile(n_tile_tasks_ - 1 - task);
+      else
+        run_stream(task - n_tile_tasks_);
+    }
+  }
+
+ private:
+  struct Place {  // a sequence of the step and where its rows begin in the batch
+    const StepSequence* sequence;
+    int64_t row;
+  };
+
+  const float* source(const std::vector<int32_t>& chain, TensorId operand) const {
+    return context_.execution.f32(chain.empty() ? operand : context_.node(chain.front()).in[0]);
+  }
+
+  bool is_streamed(const StepSequence& s) const {
+    return tile_tokens_ == 0 || s.n_tokens == 1 || s.n_tokens * n_rep_ <= kStreamRowsMax;
+  }
+  int64_t n_tiles(const StepSequence& s) const { return is_streamed(s) ? 0 : ceil_div(s.n_tokens, tile_tokens_); }
+  int64_t key_end(const StepSequence& s, int64_t token) const { return s.pos + (at_.causal ? token + 1 : s.n_tokens); }
+  int64_t key_begin(const StepSequence& s, int64_t token) const {
+    return at_.window > 0 ? std::max<int64_t>(0, s.pos + token - at_.window + 1) : 0;
+  }
+  // Parts that one streamed token's keys are cut into.
+  int64_t n_parts(const StepSequence& s, int64_t token) const {
+    return part_keys_ == 0 ? 1 : ceil_div(key_end(s, token) - key_begin(s, token), part_keys_);
+  }
+
+  void count_work() {
+    int64_t n_streamed = 0, n_keys = 0;
+    for (const StepSequence& s : context_.execution.step.sequences) {
+      n_tile_tasks_ += n_tiles(s) * at_.n_kv_head;
+      stores_first_ |= s.n_tokens > 1 && (node_.in[1] != kNone || node_.in[2] != kNone);
+      if (!is_streamed(s)) continue;
+      n_streamed += s.n_tokens * at_.n_kv_head;
+      for (int64_t i = 0; i < s.n_tokens; ++i) n_keys += (key_end(s, i) - key_begin(s, i)) * at_.n_kv_head;
+    }
+    const int64_t tasks_wanted = kPartsPerThread * context_.pool.size();
+    // At most n_streamed + tasks_wanted parts: the workspace holds twice tasks_wanted.
+    if (n_streamed < tasks_wanted && context_.pool.size() > 1)
+      part_keys_ = std::max(kPartKeysMin, ceil_div(n_keys, tasks_wanted));
+    for (const StepSequence& s : context_.execution.step.sequences)
+      for (int64_t i = 0; is_streamed(s) && i < s.n_tokens; ++i) n_stream_tasks_ += n_parts(s, i) * at_.n_kv_head;
+  }
+
+  Cells cells(TensorId id, int64_t slot, int64_t g) const {
+    const Tensor& cache = context_.tensor(id);
+    const int64_t width = cache.shape.dim[0], n_cells = cache.shape.dim[1], bytes = row_bytes(cache.type, width);
+    return {context_.execution.bytes(id) + (slot * at_.n_kv_head + g) * n_cells * bytes, cache.type, width, bytes, n_cells};
+  }
+
+  // The head after its chain: in one of the two head buffers, or where it was.
+  const float* prepare(const std::vector<int32_t>& chain, int64_t row, const float* head) {
+    int into = 0;
+    for (int32_t node : chain) {
+      run_head(context_, node, row, head, head_[into]);
+      head = head_[into];
+      into = 1 - into;
+    }
+    return head;
+  }
+
+  void store_cell(const float* x, const Cells& into, int64_t position) {
+    std::byte* cell = const_cast<std::byte*>(into.data) + position % into.n_cells * into.cell_bytes;
+    if (type_info(into.type).block_elements == 1)
+      context_.kernels.attend.store(x, into.width, into.type, cell);
+    else
+      type_info(into.type).from_float(x, nullptr, cell, into.width);
+  }
+
+  // Key and value of one token and KV head, at row `row` of the batch.
+  void store(const StepSequence& s, int64_t row, int64_t token, int64_t g) {
+    if (node_.in[1] != kNone) {
+      const float* k = prepare(phase_.k_chain, row, source_k_ + (row * at_.n_kv_head + g) * at_.head_dim);
+      store_cell(k, cells(node_.in[3], s.slot, g), s.pos + token);
+    }
+    if (node_.in[2] != kNone) {
+      const float* v = context_.execution.f32(node_.in[2]) + (row * at_.n_kv_head + g) * at_.head_dim_v;
+      store_cell(v, cells(node_.in[4], s.slot, g), s.pos + token);
+    }
+  }
+
+  void store_all() {
+    constexpr int64_t kTokensAtOnce = 8;
+    const int64_t n_tokens = context_.execution.n_tokens();
+    for (int64_t begin; (begin = context_.next.fetch_add(kTokensAtOnce, std::memory_order_relaxed)) < n_tokens;) {
+      int64_t row = 0;
+      for (const StepSequence& s : context_.execution.step.sequences) {
+        const int64_t first = std::max<int64_t>(0, begin - row),
+                      last = std::min<int64_t>(s.n_tokens, begin + kTokensAtOnce - row);
+        for (int64_t token = first; token < last; ++token)
+          for (int64_t g = 0; g < at_.n_kv_head; ++g) store(s, row + token, token, g);
+        row += s.n_tokens;
+      }
+    }
+  }
+
+  // Rows of q for the heads of KV head g and n_tokens tokens from batch row `row` on: [Dp, n_tokens · R], scaled.
+  void load_q(int64_t row, int64_t n_tokens, int64_t g) {
+    const float scale = at_.softcap > 0 ? at_.scale / at_.softcap : at_.scale;
+    float* q = q_;
+    for (int64_t i = 0; i < n_tokens; ++i)
+      for (int64_t r = 0; r < n_rep_; ++r, q += width_) {
+        const float* head =
+            prepare(phase_.q_chain, row + i, source_q_ + ((row + i) * at_.n_head + g * n_rep_ + r) * at_.head_dim);
+        context_.kernels.vector.scale(head, scale, q, at_.head_dim);
+        std::fill(q + at_.head_dim, q + width_, 0.0f);
+      }
+    if (n_tokens == 1) std::fill(q, q_ + padded_rows(n_rep_) * width_, 0.0f);
+  }
+
+  AttendTask task(const StepSequence& s, int64_t token, int64_t n_tokens, int64_t g) const {
+    const float* sinks = context_.execution.f32(node_.in[5]);
+    return {.k = cells(node_.in[3], s.slot, g),
+            .v = cells(node_.in[4], s.slot, g),
+            .q = q_,
+            .n_rows = n_tokens * n_rep_,
+            .n_rep = n_rep_,
+            .pos = s.pos + token,
+            .key_begin = key_begin(s, token),
+            .key_end = key_end(s, token + n_tokens - 1),
+            .window = at_.window,
+            .softcap = at_.softcap,
+            .causal = at_.causal,
+            .sinks = sinks == nullptr ? nullptr : sinks + g * n_rep_};
+  }
+
+  float* output(int64_t row, int64_t g) const {
+    return context_.execution.f32(node_.out) + (row * at_.n_head + g * n_rep_) * at_.head_dim_v;
+  }
+
+  void run_tile(int64_t index) {
+    int64_t row = 0;
+    for (const StepSequence& s : context_.execution.step.sequences) {
+      const int64_t n = n_tiles(s) * at_.n_kv_head;
+      if (index < n) {
+        const int64_t token = index / at_.n_kv_head * tile_tokens_, g = index % at_.n_kv_head;
+        const int64_t n_tokens = std::min<int64_t>(tile_tokens_, s.n_tokens - token);
+        load_q(row + token, n_tokens, g);
+        context_.kernels.attend.tile(task(s, token, n_tokens, g), output(row + token, g), at_.n_head * at_.head_dim_v,
+                                     kernel_scratch_);
+        return;
+      }
+      index -= n;
+      row += s.n_tokens;
+    }
+  }
+
+  void run_stream(int64_t index) {
+    int64_t row = 0, item = 0, left = index;  // item: of the streamed (token, KV head) pairs
+    for (const StepSequence& s : context_.execution.step.sequences) {
+      for (int64_t token = 0; is_streamed(s) && token < s.n_tokens; ++token) {
+        const int64_t parts = n_parts(s, token), n = parts * at_.n_kv_head;
+        if (left < n) return stream_part(s, row + token, token, left / parts, left % parts, parts, index, item + left / parts);
+        left -= n;
+        item += at_.n_kv_head;
+      }
+      row += s.n_tokens;
+    }
+  }
+
+  float* partial(int64_t i) const { return context_.floats(context_.layout.partials + i * context_.layout.partials_bytes); }
+
+  void stream_part(const StepSequence& s, int64_t row, int64_t token, int64_t g, int64_t part, int64_t parts, int64_t index,
+                   int64_t item) {
+    if (!stores_first_ && part == parts - 1) store(s, row, token, g);  // the one part that reads the new cell
+    load_q(row, 1, g);
+    AttendTask work = task(s, token, 1, g);
+    const int64_t begin = work.key_begin;
+    work.key_begin = part == 0 ? begin : begin + part * part_keys_;
+    if (part < parts - 1) work.key_end = begin + (part + 1) * part_keys_;
+    // Parts of one item have consecutive indices; unsplit work needs a buffer for as long as this call lasts.
+    float* result = partial(part_keys_ > 0 ? index : thread_);
+    context_.kernels.attend.stream(work, result, kernel_scratch_);
+    if (parts > 1) {
+      std::atomic<int32_t>& done = context_.parts_done[static_cast<size_t>(item)];
+      if (done.fetch_add(1, std::memory_order_acq_rel) != parts - 1) return;  // whoever ends last merges
+      done.store(0, std::memory_order_relaxed);
+      result = partial(index - part);
+    }
+    merge(result, parts, work, row, g);
+  }
+
+  void merge(const float* result, int64_t parts, const AttendTask& work, int64_t row, int64_t g) {
+    context_.kernels.attend.merge(result, parts, context_.layout.partials_bytes / static_cast<int64_t>(sizeof(float)), n_rep_,
+                                  at_.head_dim_v, work.sinks, output(row, g));
+  }
+
+  const StepContext& context_;
+  const Phase& phase_;
+  const Node& node_;
+  const AttendAttrs& at_;
+  int64_t n_rep_;        // R
+  int64_t tile_tokens_;  // tokens of a full tile; 0 where one token has more heads than a tile has rows
+  int64_t width_;        // D padded
+  int thread_;
+  float *q_, *head_[2], *kernel_scratch_;
+  const float *source_q_, *source_k_;
+  int64_t n_tile_tasks_ = 0, n_stream_tasks_ = 0;
+  int64_t part_keys_ = 0;      // keys of a part; 0: nothing is split
+  bool stores_first_ = false;  // some sequence has several tokens: all cells are written before any is read
+};
+
+}  // namespace
+
+void run_attend(const StepContext& context, const Phase& phase, int thread) { AttendPhase(context, phase, thread).run(); }
+
+}  // namespace lupo::cpu

@@ -1,0 +1,61 @@
+// From the nodes of a graph to the phases that the threads run one after the other, with one barrier between two.
+//
+//   rows    row-wise nodes in a row (norm, rope, glu, add, …): each row (token) runs through all of them while it is in the
+//   cache, and
+//           is quantized at the end for the phase that follows
+//   matmul  all linears of one input, so that its activations are quantized once: q, k and v; gate and up
+//   attend  one attention with the norms and rotations of its q and k, which are applied as heads are read
+//   tables  cos and sin of every distinct rotary embedding, once a step
+// The graph stays as it is; a phase only lists nodes. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "graph/graph.h"
+#include "memory/plan.h"
+#include "runtime/backend/cpu/kernels.h"
+
+namespace lupo::cpu {
+
+struct Phase {
+  enum class Kind : uint8_t { rows, matmul, attend, tables };
+  Kind kind;
+  std::vector<int32_t> nodes{};               // attend: the attention alone
+  std::vector<int32_t> q_chain{}, k_chain{};  // attend: norm and rope nodes, in the order that they apply
+  TensorId quantized = kNone;                 // rows: the tensor whose rows are quantized after the nodes
+  bool over_outputs = false;                  // its rows are the O outputs, not the T tokens
+  int32_t main_node = -1;  // that the tracer gives the phase's time to: the last one (of `quantized` alone: its reader)
+};
+
+// One table [n_rot/2, 2, T]: for each token its cosines, then its sines.
+struct RopeTable {
+  RopeAttrs attrs;
+  TensorId factors;
+  int64_t offset;  // in the workspace, bytes
+};
+
+struct Schedule {
+  std::vector<Phase> phases;
+  std::vector<int32_t> stage;  // of each node: the phase it runs in
+  std::vector<RopeTable> tables;
+  std::vector<int32_t> table_of;  // of each node: index in tables, −1 where it is no rope
+};
+
+Schedule make_schedule(const Graph& graph, const Kernels& kernels);
+
+// Where everything lies in the workspace: bytes from its start, each a multiple of 64.
+struct WorkspaceLayout {
+  int64_t quantized_k = 0;                               // greatest K that is quantized; 0: none
+  int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;  // the four buffers of QuantizedRows
+  int64_t partials = 0, partials_bytes = 0;              // of attention split by keys
+  int64_t threads = 0, thread_bytes = 0;                 // each thread's scratch
+  int64_t bytes = 0;                                     // in all
+};
+
+WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernels& kernels, int n_threads);
+
+// Tasks that one attention is split into by keys: at most this many for each thread.
+inline constexpr int64_t kPartsPerThread = 4;
+
+}  // namespace lupo::cpu

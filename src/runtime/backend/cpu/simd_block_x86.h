@@ -1,0 +1,244 @@
+// simd_block.h for AVX2, and for AVX-512 (LUPO_ISA_AVX512) with or without VNNI (LUPO_ISA_VNNI).
+#pragma once
+
+namespace lupo::cpu {
+namespace {
+
+struct Codes {
+  __m256i v;
+};
+struct F32x8 {
+  __m256 v;
+};
+
+inline __m256i bytes_of(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
+inline Codes load_32(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
+inline Codes subtract(Codes c, int offset) { return {_mm256_sub_epi8(c.v, bytes_of(offset))}; }
+
+// Activations are stored as q + 128; this gives q.
+inline constexpr int kActivationBias = 128;
+
+// What dot() adds to a wide code.
+#if defined(LUPO_ISA_VNNI)
+inline constexpr int kWideOffset = 128;
+#else
+inline constexpr int kWideOffset = 0;
+template <bool kWide>
+inline __m256i four_products(__m256i w, __m256i a) {
+  const __m256i u = kWide ? _mm256_abs_epi8(w) : w;  // |−128| is 128 as an unsigned byte
+  const __m256i s = kWide ? _mm256_sign_epi8(a, w) : a;
+  return _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1));  // pairs <= 2 · 128 · 127: no saturation
+}
+#endif
+
+inline F32x8 zero_8() { return {_mm256_setzero_ps()}; }
+inline F32x8 load_8(const float* p) { return {_mm256_loadu_ps(p)}; }
+// Lanes first … 7 of p, zeros before.
+inline F32x8 load_8_from(const float* p, int first) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return {_mm256_maskload_ps(p, _mm256_cmpgt_epi32(lane, _mm256_set1_epi32(first - 1)))};
+}
+inline F32x8 broadcast_8(float a) { return {_mm256_set1_ps(a)}; }
+inline F32x8 operator+(F32x8 a, F32x8 b) { return {_mm256_add_ps(a.v, b.v)}; }
+inline F32x8 operator*(F32x8 a, F32x8 b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline F32x8 fma(F32x8 a, F32x8 b, F32x8 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline float sum(F32x8 a) {
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+inline float half(uint16_t bits) { return _cvtsh_ss(bits); }
+inline F32x8 from_u8(uint64_t bytes) {
+  return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes))))};
+}
+inline F32x8 exponents(uint64_t bytes) {
+  const __m256i e = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes)));
+  const __m256i subnormal = _mm256_and_si256(_mm256_cmpeq_epi32(e, _mm256_setzero_si256()), _mm256_set1_epi32(0x400000));
+  return {_mm256_castsi256_ps(_mm256_or_si256(_mm256_slli_epi32(e, 23), subnormal))};
+}
+
+// Bits of value dealt to bytes, kBits to each.
+template <int kBits>
+inline uint64_t deal(uint32_t value) {
+  return _pdep_u64(value, ((1u << kBits) - 1) * 0x0101010101010101);
+}
+
+#if defined(LUPO_ISA_AVX512)
+#include "runtime/backend/cpu/simd_pair_avx512.h"
+#else
+#include "runtime/backend/cpu/simd_pair_avx2.h"
+#endif
+
+// Transposes 8 rows of 8 32-bit values.
+inline void transpose(__m256i (&r)[8]) {
+  __m256i a[8], b[8];
+  for (int i = 0; i < 4; ++i) {
+    a[2 * i] = _mm256_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+    a[2 * i + 1] = _mm256_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+  }
+  for (int i = 0; i < 2; ++i) {
+    b[4 * i] = _mm256_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
+    b[4 * i + 1] = _mm256_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
+    b[4 * i + 2] = _mm256_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
+    b[4 * i + 3] = _mm256_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    r[i] = _mm256_permute2x128_si256(b[i], b[i + 4], 0x20);
+    r[i + 4] = _mm256_permute2x128_si256(b[i], b[i + 4], 0x31);
+  }
+}
+
+// Group i of four codes of row r goes to out + i · stride + 4 r (bytes); 8 groups, 8 rows.
+inline void store_transposed(const Codes (&rows)[8], int8_t* out, int64_t stride) {
+  __m256i r[8];
+  for (int i = 0; i < 8; ++i) r[i] = rows[i].v;
+  transpose(r);
+  for (int i = 0; i < 8; ++i) _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i * stride), r[i]);
+}
+
+// Value i of row r goes to out[i · stride + r].
+inline void store_transposed(const F32x8 (&rows)[8], float* out, int64_t stride) {
+  __m256i r[8];
+  for (int i = 0; i < 8; ++i) r[i] = _mm256_castps_si256(rows[i].v);
+  transpose(r);
+  for (int i = 0; i < 8; ++i) _mm256_storeu_ps(out + i * stride, _mm256_castsi256_ps(r[i]));
+}
+
+#if defined(LUPO_ISA_AVX512)
+
+inline constexpr int kLanes = 16;
+#if defined(LUPO_ISA_VNNI)
+inline constexpr int kTileVectors = 2, kTileTokens = 6;  // 12 integer and 12 float sums of 32 registers
+#else
+inline constexpr int kTileVectors = 1, kTileTokens = 6;
+#endif
+using FloatLanes = F32x16;
+inline FloatLanes lanes_zero() { return {_mm512_setzero_ps()}; }
+inline FloatLanes lanes_load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void lanes_store(float* p, FloatLanes a) { _mm512_storeu_ps(p, a.v); }
+inline FloatLanes lanes_broadcast(float a) { return {_mm512_set1_ps(a)}; }
+inline FloatLanes load_halves(const uint16_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline FloatLanes load_bf16(const uint16_t* p) {
+  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+}
+
+#else
+
+inline constexpr int kLanes = 8;
+inline constexpr int kTileVectors = 1, kTileTokens = 4;
+using FloatLanes = F32x8;
+inline FloatLanes lanes_zero() { return zero_8(); }
+inline FloatLanes lanes_load(const float* p) { return load_8(p); }
+inline void lanes_store(float* p, FloatLanes a) { _mm256_storeu_ps(p, a.v); }
+inline FloatLanes lanes_broadcast(float a) { return broadcast_8(a); }
+inline FloatLanes load_halves(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline FloatLanes load_bf16(const uint16_t* p) {
+  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16))};
+}
+
+#endif
+
+#if defined(LUPO_ISA_VNNI)
+
+struct IntLanes {
+  __m512i v;
+};
+inline IntLanes int_load(const void* p) { return {_mm512_loadu_si512(p)}; }
+inline void int_store(void* p, IntLanes a) { _mm512_storeu_si512(p, a.v); }
+inline IntLanes int_broadcast(int32_t a) { return {_mm512_set1_epi32(a)}; }
+inline FloatLanes to_float(IntLanes a) { return {_mm512_cvtepi32_ps(a.v)}; }
+// sum + the products of four signed codes of each row (w) and four biased activations (a, the same in all lanes).
+template <bool kWide>
+inline IntLanes add_dot(IntLanes sum, IntLanes w, IntLanes a) {
+  return {_mm512_dpbusd_epi32(sum.v, a.v, w.v)};
+}
+// −kActivationBias · Σ of the codes so far: `sum` less what the bias adds to add_dot.
+template <bool kWide>
+inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
+  const __m512i zero = _mm512_setzero_si512();
+  return {_mm512_sub_epi32(sum.v, _mm512_dpbusd_epi32(zero, _mm512_set1_epi8(static_cast<char>(kActivationBias)), w.v))};
+}
+inline IntLanes load_four(const uint8_t* q) {
+  int32_t four;
+  __builtin_memcpy(&four, q, 4);
+  return int_broadcast(four);
+}
+
+#else
+
+#if defined(LUPO_ISA_AVX512)
+// Without VNNI the byte products are 256 bits wide: vpsignb has no 512-bit form, and the multiplies share one port.
+inline FloatLanes join(__m256i a, __m256i b) { return {_mm512_cvtepi32_ps(_mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1))}; }
+struct IntLanes {
+  __m256i a, b;
+};
+#else
+struct IntLanes {
+  __m256i a;
+};
+#endif
+inline __m256i biased_products(__m256i w, __m256i biased) {  // |w| <= 64: pairs <= 2 · 64 · 255, no saturation
+  return _mm256_madd_epi16(_mm256_maddubs_epi16(biased, w), _mm256_set1_epi16(1));
+}
+template <bool kWide>
+inline __m256i products(__m256i w, __m256i a) {
+  return kWide ? four_products<true>(w, _mm256_xor_si256(a, bytes_of(0x80))) : biased_products(w, a);
+}
+template <bool kWide>
+inline __m256i bias_products(__m256i w) {
+  if (kWide) return _mm256_setzero_si256();
+  return _mm256_slli_epi32(biased_products(w, bytes_of(1)), 7);
+}
+static_assert(kActivationBias == 1 << 7);
+
+#if defined(LUPO_ISA_AVX512)
+inline IntLanes int_load(const void* p) {
+  const __m256i* v = static_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(v), _mm256_loadu_si256(v + 1)};
+}
+inline void int_store(void* p, IntLanes x) {
+  __m256i* v = static_cast<__m256i*>(p);
+  _mm256_storeu_si256(v, x.a);
+  _mm256_storeu_si256(v + 1, x.b);
+}
+inline IntLanes int_broadcast(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+inline FloatLanes to_float(IntLanes x) { return join(x.a, x.b); }
+template <bool kWide>
+inline IntLanes add_dot(IntLanes sum, IntLanes w, IntLanes q) {
+  return {_mm256_add_epi32(sum.a, products<kWide>(w.a, q.a)), _mm256_add_epi32(sum.b, products<kWide>(w.b, q.b))};
+}
+template <bool kWide>
+inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
+  return {_mm256_sub_epi32(sum.a, bias_products<kWide>(w.a)), _mm256_sub_epi32(sum.b, bias_products<kWide>(w.b))};
+}
+#else
+inline IntLanes int_load(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
+inline void int_store(void* p, IntLanes x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x.a); }
+inline IntLanes int_broadcast(int32_t x) { return {_mm256_set1_epi32(x)}; }
+inline FloatLanes to_float(IntLanes x) { return {_mm256_cvtepi32_ps(x.a)}; }
+template <bool kWide>
+inline IntLanes add_dot(IntLanes sum, IntLanes w, IntLanes q) {
+  return {_mm256_add_epi32(sum.a, products<kWide>(w.a, q.a))};
+}
+template <bool kWide>
+inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
+  return {_mm256_sub_epi32(sum.a, bias_products<kWide>(w.a))};
+}
+#endif
+inline IntLanes load_four(const uint8_t* q) {
+  int32_t four;
+  __builtin_memcpy(&four, q, 4);
+  return int_broadcast(four);
+}
+
+#endif
+
+}  // namespace
+}  // namespace lupo::cpu

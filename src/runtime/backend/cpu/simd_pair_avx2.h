@@ -1,0 +1,108 @@
+// 64 codes and 16 floats in two registers each. Included by simd_block_x86.h inside its namespace.
+
+struct Codes64 {
+  Codes a, b;
+};
+struct I32x16 {
+  __m256i a, b;
+};
+struct F32x16 {
+  F32x8 a, b;
+};
+
+inline Codes64 load_64(const void* p) { return {load_32(p), load_32(static_cast<const char*>(p) + 32)}; }
+inline Codes low(Codes64 c) { return c.a; }
+inline Codes high(Codes64 c) { return c.b; }
+inline Codes64 join(Codes a, Codes b) { return {a, b}; }
+inline Codes load_activations_32(const uint8_t* p) { return {_mm256_xor_si256(load_32(p).v, bytes_of(0x80))}; }
+inline Codes64 load_activations(const uint8_t* p) { return {load_activations_32(p), load_activations_32(p + 32)}; }
+
+inline Codes field_32(Codes c, int shift, int mask) {
+  const __m256i shifted = shift > 0 ? _mm256_srli_epi16(c.v, shift) : shift < 0 ? _mm256_slli_epi16(c.v, -shift) : c.v;
+  return {_mm256_and_si256(shifted, bytes_of(mask))};
+}
+inline Codes64 field(Codes64 c, int shift, int mask) { return {field_32(c.a, shift, mask), field_32(c.b, shift, mask)}; }
+
+inline Codes nibbles(const void* p) {
+  const __m256i twice = _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  return {_mm256_and_si256(_mm256_srlv_epi32(twice, _mm256_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4)), bytes_of(15))};
+}
+inline Codes64 nibbles_of_two(const void* a, const void* b) { return {nibbles(a), nibbles(b)}; }
+
+inline Codes64 fields(const void* p, int shift_a, int shift_b, int mask) {
+  const Codes c = load_32(p);
+  return {field_32(c, shift_a, mask), field_32(c, shift_b, mask)};
+}
+inline Codes64 or_fields(Codes64 c, const void* p, int shift_a, int shift_b, int mask) {
+  const Codes64 x = fields(p, shift_a, shift_b, mask);
+  return {Codes{_mm256_or_si256(c.a.v, x.a.v)}, Codes{_mm256_or_si256(c.b.v, x.b.v)}};
+}
+
+inline Codes add_where_32(Codes c, uint32_t bits, int value) {
+  const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i bit_of = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+  const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), byte_of);
+  const __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit_of), bit_of);
+  return {_mm256_or_si256(c.v, _mm256_and_si256(is_set, bytes_of(value)))};
+}
+inline Codes64 add_where(Codes64 c, uint32_t bits_a, uint32_t bits_b, int value) {
+  return {add_where_32(c.a, bits_a, value), add_where_32(c.b, bits_b, value)};
+}
+inline Codes64 lookup(const int8_t* table, Codes64 c) {
+  const __m256i t = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+  return {Codes{_mm256_shuffle_epi8(t, c.a.v)}, Codes{_mm256_shuffle_epi8(t, c.b.v)}};
+}
+
+template <bool kWide>
+inline I32x16 dot(Codes64 w, Codes64 a) {
+  return {four_products<kWide>(w.a.v, a.a.v), four_products<kWide>(w.b.v, a.b.v)};
+}
+
+inline F32x16 zero_16() { return {zero_8(), zero_8()}; }
+inline F32x16 load_16(const float* p) { return {load_8(p), load_8(p + 8)}; }
+inline F32x16 broadcast_16(float x) { return {broadcast_8(x), broadcast_8(x)}; }
+inline F32x16 to_float(I32x16 x) { return {F32x8{_mm256_cvtepi32_ps(x.a)}, F32x8{_mm256_cvtepi32_ps(x.b)}}; }
+inline F32x16 operator+(F32x16 x, F32x16 y) { return {x.a + y.a, x.b + y.b}; }
+inline F32x16 operator*(F32x16 x, F32x16 y) { return {x.a * y.a, x.b * y.b}; }
+inline F32x16 fma(F32x16 x, F32x16 y, F32x16 z) { return {fma(x.a, y.a, z.a), fma(x.b, y.b, z.b)}; }
+inline F32x8 low(F32x16 x) { return x.a; }
+inline F32x8 high(F32x16 x) { return x.b; }
+inline float sum(F32x16 x) { return sum(x.a + x.b); }
+inline F32x16 from_u8_16(uint64_t a, uint64_t b) { return {from_u8(a), from_u8(b)}; }
+inline F32x8 from_i8(const int8_t* p) {
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
+}
+inline F32x16 from_i8_16(const int8_t* p) { return {from_i8(p), from_i8(p + 8)}; }
+
+// The eight halves at p, p + kStride, …
+template <int kStride>
+inline F32x8 strided_halves(const void* p) {
+  const char* byte = static_cast<const char*>(p);
+  const auto at = [byte](int i) {
+    uint16_t bits;
+    __builtin_memcpy(&bits, byte + i * kStride, 2);
+    return bits;
+  };
+  __m128i h = _mm_cvtsi32_si128(at(0));
+  h = _mm_insert_epi16(h, at(1), 1);
+  h = _mm_insert_epi16(h, at(2), 2);
+  h = _mm_insert_epi16(h, at(3), 3);
+  h = _mm_insert_epi16(h, at(4), 4);
+  h = _mm_insert_epi16(h, at(5), 5);
+  h = _mm_insert_epi16(h, at(6), 6);
+  h = _mm_insert_epi16(h, at(7), 7);
+  return {_mm256_cvtph_ps(h)};
+}
+
+inline F32x8 permute(F32x8 x, __m256i lane) { return {_mm256_permutevar8x32_ps(x.v, lane)}; }
+inline F32x16 twice(F32x8 x) {
+  return {permute(x, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)), permute(x, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7))};
+}
+inline F32x16 spread(F32x8 groups, int pair) {
+  return {permute(groups, _mm256_set1_epi32(2 * pair)), permute(groups, _mm256_set1_epi32(2 * pair + 1))};
+}
+inline F32x16 spread(F32x16 groups, int pair) {
+  const F32x8 half = pair < 2 ? groups.a : groups.b;
+  const __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1), _mm256_set1_epi32(4 * (pair % 2)));
+  return {permute(half, lane), permute(half, _mm256_add_epi32(lane, _mm256_set1_epi32(2)))};
+}

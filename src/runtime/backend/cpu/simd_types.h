@@ -1,0 +1,79 @@
+// The integer-coded types as the kernels see them: the lower halves of quant/types/*.h, parsed with LUPO_ISA defined.
+//
+// Each is a struct with static members:
+//   Block     one block of the file, of 32 values (kSuper = false) or 256 (kSuper = true)
+//   kGroup    values that share a scale: 32 or 16
+//   kOffset   what to subtract from a raw code to get c of w = d · c + m
+//   kWide     codes are −128…127 in two's complement and not 0…127
+//   kMin      there is an m
+//   scales(b)   d and m of the groups of 256 values: 8 blocks of 32 from b, or the block of 256 at b
+//   codes(b, p) the raw codes of values 64 p … 64 p + 63 of them
+#pragma once
+
+#include "runtime/backend/cpu/simd_block.h"
+
+namespace lupo::cpu {
+namespace {
+
+// A float for each group of 256 values.
+template <int kGroup>
+struct GroupsOf;
+template <>
+struct GroupsOf<32> {
+  using type = F32x8;
+};
+template <>
+struct GroupsOf<16> {
+  using type = F32x16;
+};
+template <int kGroup>
+using Groups = typename GroupsOf<kGroup>::type;
+
+template <int kGroup>
+struct Scales {
+  Groups<kGroup> d;
+  Groups<kGroup> m;  // read only if the type has minima
+
+  Scales(Groups<kGroup> d) : d(d), m(d) {}
+  Scales(Groups<kGroup> d, Groups<kGroup> m) : d(d), m(m) {}
+};
+
+inline uint32_t load_u32(const void* p) {
+  uint32_t value;
+  __builtin_memcpy(&value, p, 4);
+  return value;
+}
+
+inline uint64_t load_u64(const void* p) {
+  uint64_t value;
+  __builtin_memcpy(&value, p, 8);
+  return value;
+}
+
+// Scales and minima of Q4_K and Q5_K, packed as quant/k_scales.h says; eight bytes each.
+struct KScales {
+  uint64_t scale, min;
+};
+inline KScales unpack_k_scales(const uint8_t* packed) {
+  const uint32_t low_scale = load_u32(packed), low_min = load_u32(packed + 4), high = load_u32(packed + 8);
+  const uint64_t high_scale = (high & 0x0f0f0f0f) | ((low_scale >> 2) & 0x30303030);
+  const uint64_t high_min = ((high >> 4) & 0x0f0f0f0f) | ((low_min >> 2) & 0x30303030);
+  return {(low_scale & 0x3f3f3f3f) | high_scale << 32, (low_min & 0x3f3f3f3f) | high_min << 32};
+}
+
+}  // namespace
+}  // namespace lupo::cpu
+
+#include "quant/types/iq4_nl.h"
+#include "quant/types/iq4_xs.h"
+#include "quant/types/mxfp4.h"
+#include "quant/types/q2_k.h"
+#include "quant/types/q3_k.h"
+#include "quant/types/q4_0.h"
+#include "quant/types/q4_1.h"
+#include "quant/types/q4_k.h"
+#include "quant/types/q5_0.h"
+#include "quant/types/q5_1.h"
+#include "quant/types/q5_k.h"
+#include "quant/types/q6_k.h"
+#include "quant/types/q8_0.h"

@@ -1,0 +1,60 @@
+#include "runtime/checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lupo {
+namespace {
+
+Finding finding(std::string code, Severity severity, std::string what, std::string evidence, double gain, std::string fix) {
+  return {Layer::runtime, std::move(code), severity, std::move(what), std::move(evidence), gain, std::move(fix)};
+}
+
+void check_threads(const Machine& machine, const RuntimeUse& use, std::vector<Finding>& findings, const std::string& model) {
+  const int usable = machine.usable_threads();
+  const std::string evidence = fmt::format("{} threads, {} are of use: {}", use.n_threads, usable, machine.threads_reason());
+  const std::string fix = fmt::format("lupo run {} --threads {}", model, usable);
+  if (use.n_threads > usable)
+    findings.push_back(finding("threads-too-many", Severity::warning, "more threads than cores wait for each other at every step",
+                               evidence, 0, fix));
+  if (use.n_threads < usable) {
+    const double roof = machine.measured.read_gbps, by_cores = static_cast<double>(usable) / use.n_threads - 1;
+    const double by_memory = roof > 0 && use.decode_gbps > 0 ? std::max(0.0, roof / use.decode_gbps - 1) : by_cores;
+    findings.push_back(finding("threads-too-few", Severity::warning, "fewer threads than there are cores for", evidence,
+                               std::min(by_cores, by_memory), fix));
+  }
+}
+
+}  // namespace
+
+std::vector<Finding> check_runtime(const Machine& machine, const RuntimeUse& use, const std::string& model) {
+  std::vector<Finding> findings;
+  if (use.backend == "ref")
+    findings.push_back(finding("backend-ref", Severity::problem,
+                               "the reference backend is for comparison: plain loops on one thread", "--backend ref", 0,
+                               fmt::format("lupo run {} --backend cpu", model)));
+  check_threads(machine, use, findings, model);
+  if (use.k_type == Type::f32 || use.v_type == Type::f32) {
+    const double weights = static_cast<double>(use.bytes_per_token), kv = static_cast<double>(use.kv_bytes);
+    findings.push_back(finding("kv-f32", Severity::warning, "the KV cache keeps 32 bits a value, which nobody can tell from 16",
+                               fmt::format("cache {}/{}", type_info(use.k_type).name, type_info(use.v_type).name),
+                               weights > 0 ? (weights + kv) / (weights + kv / 2) - 1 : 0,
+                               fmt::format("lupo run {} --kv-type f16", model)));
+  }
+  if (use.n_ctx_train > 0 && use.n_ctx > use.n_ctx_train)
+    findings.push_back(finding("context-beyond-training", Severity::warning,
+                               "the context is longer than the model was trained for: answers decay beyond that",
+                               fmt::format("{} tokens, trained for {}", use.n_ctx, use.n_ctx_train), 0,
+                               fmt::format("lupo run {} --ctx {}", model, use.n_ctx_train)));
+  const double roof = machine.measured.read_gbps;
+  if (roof > 0 && use.decode_gbps > 0 && use.decode_gbps < 0.6 * roof)
+    findings.push_back(finding("below-roof", Severity::info,
+                               "decode does not reach what the memory gives: computing and waiting take the rest",
+                               fmt::format("{:.1f} of {:.1f} GB/s = {:.0f} %; time: {}", use.decode_gbps, roof,
+                                           100 * use.decode_gbps / roof, use.where_time_goes),
+                               0, fmt::format("lupo bench {} --trace", model)));
+  return findings;
+}
+
+}  // namespace lupo

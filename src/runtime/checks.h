@@ -1,0 +1,28 @@
+// What the runtime layer notices of how a model is run. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/finding.h"
+#include "hardware/machine.h"
+#include "quant/type.h"
+
+namespace lupo {
+
+struct RuntimeUse {
+  std::string backend = "cpu";
+  int n_threads = 1;
+  Type k_type = Type::f16, v_type = Type::f16;
+  int64_t n_ctx = 0, n_ctx_train = 0;
+  int64_t kv_bytes = 0;         // of the full cache
+  int64_t bytes_per_token = 0;  // weights read for a decoded token
+  double decode_gbps = 0;       // 0 = none was run
+  std::string where_time_goes;  // "linear Q4_1 61 %, attend 20 %"
+};
+
+// Codes: backend-ref, threads-too-many, threads-too-few, kv-f32, context-beyond-training, below-roof. `model` is for the
+// commands.
+std::vector<Finding> check_runtime(const Machine& machine, const RuntimeUse& use, const std::string& model);
+
+}  // namespace lupo

@@ -1,0 +1,78 @@
+// The narrow door to the engine: what the command line, a server and an evaluation see of running a model.
+//
+// Engine::load decides (context, threads, cache type), plans, allocates and compiles; every decision is kept with its reason.
+// An Engine runs one step at a time and is used by one thread at a time; the Model must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "hardware/machine.h"
+#include "memory/plan.h"
+#include "model/model.h"
+#include "runtime/backend/backend.h"
+
+namespace lupo {
+
+// Of the available memory, left for the process itself (code, tokenizer, text) and for whatever else wakes up on the machine.
+inline constexpr int64_t kReserveBytes = int64_t{256} << 20;
+
+struct RuntimeOptions {
+  std::string backend = "cpu";  // "cpu" or "ref"
+  int64_t n_ctx = 0;            // 0: the trained context, cut to what the memory holds
+  int64_t n_seq = 1;
+  int64_t n_batch = 0;    // greatest number of tokens of a step; 0: 512
+  int64_t n_outputs = 1;  // greatest number of rows of logits of a step
+  Type k_type = Type::f16, v_type = Type::f16;
+  int n_threads = 0;  // 0: as many as the machine has use for
+};
+
+class Engine {
+ public:
+  // Errors: {memory, does-not-fit} with both numbers and what would fit; {runtime, …} for options that make no sense.
+  static Result<std::unique_ptr<Engine>> load(const Model& model, const Machine& machine, const RuntimeOptions& options);
+
+  // Runs a step; afterwards logits(o) are the raw logits [V] of output row o. {runtime, non-finite} when the last row holds NaN
+  // or infinity; {model, file-changed} when the file was cut while it was mapped.
+  Result<void> run(const Step& step);
+  std::span<const float> logits(int64_t o) const { return program_->logits(o); }
+
+  const Model& model() const { return model_; }
+  const Graph& graph() const { return graph_; }
+  const Plan& plan() const { return plan_; }
+  Program& program() { return *program_; }
+  int64_t n_ctx() const { return graph_.n_ctx; }
+  int64_t n_batch() const { return graph_.n_batch; }
+  int n_threads() const { return n_threads_; }
+  const std::string& backend_name() const { return backend_name_; }         // "cpu avx512vnni", "ref"
+  const std::vector<std::string>& decisions() const { return decisions_; }  // "context 8192: as trained", …
+
+ private:
+  explicit Engine(const Model& model) : model_(model) {}
+
+  const Model& model_;
+  Graph graph_;
+  Plan plan_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Program> program_;
+  int n_threads_ = 1;
+  std::string backend_name_;
+  std::vector<std::string> decisions_;
+};
+
+// The plan of an engine that would be loaded so, without loading: the same decisions, no allocation.
+struct Preview {
+  Graph graph;
+  Plan plan;
+  int n_threads;
+  std::vector<std::string> decisions;
+  int64_t available_bytes;  // what the machine had free
+  bool fits;
+};
+Result<Preview> preview(const Model& model, const Machine& machine, const RuntimeOptions& options);
+
+}  // namespace lupo

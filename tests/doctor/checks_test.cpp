@@ -1,0 +1,192 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "hardware/checks.h"
+#include "memory/checks.h"
+#include "model/checks.h"
+#include "quant/checks.h"
+#include "runtime/checks.h"
+
+namespace lupo {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::vector<std::string> codes(const std::vector<Finding>& findings) {
+  std::vector<std::string> codes;
+  for (const Finding& finding : findings) codes.push_back(finding.code);
+  return codes;
+}
+
+Machine recorded(const std::string& name, double read_gbps = 20) {
+  Machine machine = *probe(RecordedEnv(std::string(LUPO_TESTS_DIR) + "/machines/" + name));
+  machine.measured = {.read_gbps = read_gbps, .threads = machine.usable_threads()};
+  return machine;
+}
+
+TEST(HardwareChecks, AGoodMachineHasNothing) { EXPECT_THAT(check_hardware(recorded("smt_desktop"), {}), IsEmpty()); }
+
+TEST(HardwareChecks, QuotaAndAffinity) {
+  const auto quota = check_hardware(recorded("cgroup_v2_quota"), {});
+  ASSERT_THAT(codes(quota), ElementsAre("quota-below-cores"));
+  EXPECT_NEAR(quota[0].gain, 4 / 1.5 - 1, 1e-9);
+  EXPECT_EQ(quota[0].severity, Severity::warning);
+  EXPECT_THAT(quota[0].evidence, HasSubstr("1.5 of 4"));
+  EXPECT_THAT(codes(check_hardware(recorded("no_sys"), {})), ElementsAre("affinity-below-cores"));
+}
+
+TEST(HardwareChecks, Isa) {
+  HardwareUse use;
+  use.isa = "scalar";
+  use.isa_best = "avx512vnni";
+  EXPECT_THAT(codes(check_hardware(recorded("xeon_2core"), use)), ElementsAre("isa-forced"));
+  Machine old = recorded("xeon_2core");
+  old.cpu.isa = {"sse4.2", "avx"};
+  EXPECT_THAT(codes(check_hardware(old, {})), ElementsAre("slow-isa"));
+  Machine pi = recorded("raspberry_pi_5");
+  EXPECT_THAT(check_hardware(pi, {}), IsEmpty());
+  pi.cpu.isa = {"neon"};
+  EXPECT_THAT(codes(check_hardware(pi, {})), ElementsAre("slow-isa"));
+}
+
+TEST(HardwareChecks, LoadStealAndRoof) {
+  HardwareUse use;
+  use.load_before.busy = 0.5;
+  use.load_during.steal = 0.2;
+  use.decode_gbps = 15;
+  const auto findings = check_hardware(recorded("xeon_2core"), use);
+  EXPECT_THAT(codes(findings), ElementsAre("busy", "cpu-steal", "bandwidth-roof"));
+  EXPECT_NEAR(findings[0].gain, 1, 1e-9);
+  EXPECT_NEAR(findings[1].gain, 0.25, 1e-9);
+  use = {};
+  use.decode_gbps = 5;
+  EXPECT_THAT(check_hardware(recorded("xeon_2core"), use), IsEmpty()) << "a quarter of the roof is not the roof";
+}
+
+TEST(CpuLoad, BetweenTwoLooks) {
+  const CpuLoad load = load_between({.busy = 100, .idle = 1000, .steal = 0}, {.busy = 130, .idle = 1060, .steal = 10});
+  EXPECT_DOUBLE_EQ(load.busy, 0.3);
+  EXPECT_DOUBLE_EQ(load.steal, 0.1);
+  EXPECT_EQ(load_between({}, {}).busy, 0);
+  EXPECT_TRUE(read_cpu_times(real_env()));
+  EXPECT_FALSE(read_cpu_times(RecordedEnv("/nonexistent")));
+}
+
+MemoryUse memory_use() {
+  MemoryUse use;
+  use.bytes = {.weights = int64_t{4} << 30, .kv = int64_t{256} << 20, .state = 0, .scratch = int64_t{16} << 20};
+  use.n_ctx = use.n_ctx_train = 4096;
+  use.bytes_per_token = int64_t{4} << 30;
+  return use;
+}
+
+TEST(MemoryChecks, FitsWithRoom) { EXPECT_THAT(check_memory(recorded("smt_desktop"), memory_use(), "m.gguf"), IsEmpty()); }
+
+TEST(MemoryChecks, DoesNotFitSaysWhatWould) {
+  MemoryUse use = memory_use();
+  use.fits = false;
+  use.fitting_flags = "--ctx 1024 --kv-type f16";
+  const auto findings = check_memory(recorded("cgroup_v1"), use, "m.gguf");
+  ASSERT_THAT(codes(findings), ElementsAre("does-not-fit"));
+  EXPECT_EQ(findings[0].severity, Severity::problem);
+  EXPECT_EQ(findings[0].fix, "lupo run m.gguf --ctx 1024 --kv-type f16");
+  EXPECT_THAT(findings[0].evidence, HasSubstr("cgroup limit 2.00 GiB"));
+  use.fitting_flags.clear();
+  EXPECT_THAT(check_memory(recorded("cgroup_v1"), use, "m.gguf")[0].fix, HasSubstr("lupo plan m.gguf"));
+}
+
+TEST(MemoryChecks, TightSwappingAndCut) {
+  MemoryUse use = memory_use();
+  Machine machine = recorded("smt_desktop");
+  machine.ram.available_bytes = int64_t{5} << 30;
+  EXPECT_THAT(codes(check_memory(machine, use, "m")), ElementsAre("memory-tight"));
+  machine = recorded("smt_desktop");
+  machine.ram.available_bytes = machine.ram.total_bytes / 20;
+  machine.ram.swap_free_bytes = 0;
+  EXPECT_THAT(codes(check_memory(machine, use, "m")), Contains("swapping"));
+  use.n_ctx = 1024;
+  EXPECT_THAT(codes(check_memory(recorded("smt_desktop"), use, "m")), ElementsAre("context-cut"));
+  use.ctx_asked = true;
+  EXPECT_THAT(check_memory(recorded("smt_desktop"), use, "m"), IsEmpty());
+}
+
+TEST(MemoryChecks, HeavyCache) {
+  MemoryUse use = memory_use();
+  use.bytes.kv = use.bytes_per_token;
+  const auto findings = check_memory(recorded("hybrid_intel"), use, "m");
+  ASSERT_THAT(codes(findings), ElementsAre("cache-heavy"));
+  EXPECT_NEAR(findings[0].gain, 2 / (1 + 8.5 / 16) - 1, 1e-9);
+  use.kv_bits = 8.5;
+  EXPECT_THAT(check_memory(recorded("hybrid_intel"), use, "m"), IsEmpty());
+}
+
+RuntimeUse runtime_use(int n_threads) {
+  RuntimeUse use;
+  use.n_threads = n_threads;
+  use.n_ctx = use.n_ctx_train = 4096;
+  use.bytes_per_token = 1000;
+  use.kv_bytes = 1000;
+  return use;
+}
+
+TEST(RuntimeChecks, Threads) {
+  const Machine machine = recorded("smt_desktop", 40);
+  EXPECT_THAT(check_runtime(machine, runtime_use(8), "m"), IsEmpty());
+  EXPECT_THAT(codes(check_runtime(machine, runtime_use(16), "m")), ElementsAre("threads-too-many"));
+  RuntimeUse few = runtime_use(2);
+  few.decode_gbps = 25;
+  const auto findings = check_runtime(machine, few, "m");
+  ASSERT_THAT(codes(findings), ElementsAre("threads-too-few"));
+  EXPECT_NEAR(findings[0].gain, 40.0 / 25 - 1, 1e-9) << "four times the cores, but the memory ends before";
+  EXPECT_EQ(findings[0].fix, "lupo run m --threads 8");
+}
+
+TEST(RuntimeChecks, CacheTypeContextBackendRoof) {
+  const Machine machine = recorded("xeon_2core", 20);
+  RuntimeUse use = runtime_use(2);
+  use.k_type = Type::f32;
+  const auto findings = check_runtime(machine, use, "m");
+  ASSERT_THAT(codes(findings), ElementsAre("kv-f32"));
+  EXPECT_NEAR(findings[0].gain, 2000.0 / 1500 - 1, 1e-9);
+  use = runtime_use(2);
+  use.n_ctx = 8192;
+  EXPECT_THAT(codes(check_runtime(machine, use, "m")), ElementsAre("context-beyond-training"));
+  use = runtime_use(2);
+  use.backend = "ref";
+  EXPECT_THAT(codes(check_runtime(machine, use, "m")), ElementsAre("backend-ref"));
+  use = runtime_use(2);
+  use.decode_gbps = 4;
+  EXPECT_THAT(codes(check_runtime(machine, use, "m")), ElementsAre("below-roof"));
+}
+
+TEST(QuantizationChecks, BitsAndGain) {
+  EXPECT_DOUBLE_EQ(bits_per_weight({{Type::q4_0, 18 * 100}}), 4.5);
+  EXPECT_DOUBLE_EQ(bits_per_weight({{Type::q4_0, 18}, {Type::f16, 64}}), (18 + 64) * 8.0 / 64);
+  const auto wide = check_quantization({{{Type::f16, 1 << 20}}, 0}, "m");
+  ASSERT_THAT(codes(wide), ElementsAre("wide-weights"));
+  EXPECT_EQ(wide[0].severity, Severity::warning);
+  EXPECT_NEAR(wide[0].gain, 16 / 4.85 - 1, 1e-6);
+  const auto eight = check_quantization({{{Type::q8_0, 1 << 20}}, 0}, "m");
+  ASSERT_THAT(codes(eight), ElementsAre("wide-weights"));
+  EXPECT_EQ(eight[0].severity, Severity::info);
+  EXPECT_THAT(check_quantization({{{Type::q4_k, 1 << 20}, {Type::q6_k, 1 << 18}}, 0}, "m"), IsEmpty());
+  EXPECT_THAT(codes(check_quantization({{{Type::q2_k, 1 << 20}}, 0}, "m")), ElementsAre("few-bits"));
+  EXPECT_THAT(check_quantization({}, "m"), IsEmpty());
+}
+
+TEST(ModelChecks, NamesTellTheTraining) {
+  EXPECT_EQ(training_of("SmolLM2-135M-Instruct.Q4_1.gguf"), Training::chat);
+  EXPECT_EQ(training_of("gemma-3-270m-it"), Training::chat);
+  EXPECT_EQ(training_of("Llama-2-7b-chat-hf"), Training::chat);
+  EXPECT_EQ(training_of("Qwen3-4B-Base"), Training::base);
+  EXPECT_EQ(training_of("gemma-3-1b-pt"), Training::base);
+  EXPECT_EQ(training_of("gemma-3-270m-q4_k_m.gguf"), Training::unknown);
+  EXPECT_EQ(training_of("Italian-Writer"), Training::unknown) << "words, not letters";
+  EXPECT_EQ(training_of(""), Training::unknown);
+}
+
+}  // namespace
+}  // namespace lupo

@@ -1,0 +1,99 @@
+// Builder: faults of a file are collected and named together.
+#include "graph/builder.h"
+
+#include <gtest/gtest.h>
+
+#include "graph/ops/op.h"
+
+namespace lupo {
+namespace {
+
+const GraphRequest kRequest{.n_ctx = 16, .n_batch = 4, .n_outputs = 4};
+
+TEST(Builder, missing_misshapen_and_surplus_tensors_are_named_together) {
+  const WeightTable weights = {{"a.weight", {Type::f32, {{8, 5, 1, 1}}}},
+                               {"b.weight", {Type::i32, {{5, 7, 1, 1}}}},
+                               {"extra.weight", {Type::f32, {{3, 1, 1, 1}}}}};
+  Builder builder(weights, kRequest);
+  Value x = builder.embed("embd", 8, 10);
+  x = builder.linear(x, "a", 6);
+  x = builder.linear(x, "b", 7);
+  const Result<Graph> graph = builder.finish(x);
+  ASSERT_FALSE(graph);
+  EXPECT_EQ(graph.error().code, "bad-tensors");
+  for (const char* part : {"'embd.weight' [8, 10] is missing", "'extra.weight' is in the file but not"})
+    EXPECT_NE(graph.error().what.find(part), std::string::npos) << graph.error().what;
+}
+
+TEST(Builder, wrong_shapes_and_types_are_named) {
+  const WeightTable weights = {{"embd.weight", {Type::f32, {{8, 10, 1, 1}}}},
+                               {"a.weight", {Type::i32, {{8, 5, 1, 1}}}},
+                               {"n.weight", {Type::q8_0, {{8, 1, 1, 1}}}}};
+  Builder builder(weights, kRequest);
+  const Value x = builder.embed("embd", 8, 10);
+  builder.norm(x, "n", 8, 1e-5f);
+  builder.linear(x, "a", 6);
+  const Result<Graph> graph = builder.finish(x);
+  ASSERT_FALSE(graph);
+  for (const char* part : {"'n.weight' has type Q8_0, wanted F32"})
+    EXPECT_NE(graph.error().what.find(part), std::string::npos) << graph.error().what;
+}
+
+TEST(Builder, hundreds_of_faults_give_one_short_message) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 500; ++i) names.push_back("t" + std::to_string(i));
+  WeightTable weights;
+  for (const std::string& name : names) weights.emplace(name, WeightInfo{Type::f32, {{4, 1, 1, 1}}});
+  Builder builder(weights, kRequest);
+  const Result<Graph> graph = builder.finish(0);
+  ASSERT_FALSE(graph);
+  EXPECT_NE(graph.error().what.find("500 faults"), std::string::npos);
+  EXPECT_NE(graph.error().what.find("492 more"), std::string::npos);
+  EXPECT_LT(graph.error().what.size(), 1500u);
+}
+
+TEST(Builder, a_tied_weight_is_one_tensor) {
+  const WeightTable weights = {{"embd.weight", {Type::f16, {{8, 10, 1, 1}}}}};
+  Builder builder(weights, kRequest);
+  const Value logits = builder.linear(builder.select_outputs(builder.embed("embd", 8, 10)), "embd", 10);
+  const Result<Graph> graph = builder.finish(logits);
+  ASSERT_TRUE(graph) << graph.error().what;
+  int n_weights = 0;
+  for (const Tensor& tensor : graph->tensors) n_weights += tensor.life == Life::weight;
+  EXPECT_EQ(n_weights, 1);
+  EXPECT_EQ((*graph)[graph->logits].shape, (Shape{{10, kOutputs, 1, 1}}));
+  EXPECT_EQ((*graph)[graph->logits].life, Life::output);
+}
+
+TEST(Builder, a_cache_type_that_cuts_heads_is_refused) {
+  const WeightTable weights;
+  Builder builder(weights, {.n_ctx = 16, .n_batch = 4, .n_outputs = 1, .k_type = Type::q8_0, .v_type = Type::q4_k});
+  builder.at_layer(0);
+  builder.cache(2, 48, 64);
+  const Result<Graph> graph = builder.finish(0);
+  ASSERT_FALSE(graph);
+  EXPECT_NE(graph.error().what.find("multiple of 32"), std::string::npos);
+  EXPECT_NE(graph.error().what.find("Q4_K is not supported"), std::string::npos);
+}
+
+TEST(Ops, every_op_is_in_the_table_under_its_own_name) {
+  for (int op = 0; op < kOpCount; ++op) {
+    const OpInfo& info = op_info(static_cast<Op>(op));
+    EXPECT_FALSE(info.name.empty());
+    EXPECT_NE(info.infer, nullptr);
+    EXPECT_NE(info.cost, nullptr);
+    EXPECT_NE(info.reference, nullptr);
+  }
+  EXPECT_EQ(op_name(Op::select), "select");
+  EXPECT_EQ(op_name(Op::embed), "embed");
+}
+
+TEST(Shape, prints_symbolic_dimensions) {
+  EXPECT_EQ(to_string(Shape{{576, kTokens, 1, 1}}), "[576, T]");
+  EXPECT_EQ(to_string(Shape{{7, 1, 1, 1}}), "[7]");
+  EXPECT_EQ((Shape{{7, kTokens, 2, 1}}).elements(5, 1), 70);
+  EXPECT_EQ((Shape{{7, kOutputs, 2, 1}}).rows(5, 3), 6);
+}
+
+}  // namespace
+}  // namespace lupo

@@ -1,0 +1,165 @@
+// Small random models: weights of given types, a graph made with Builder, and programs of it on any backend.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "graph/builder.h"
+#include "memory/plan.h"
+#include "runtime/backend/cpu/cpu_backend.h"
+#include "runtime/backend/cpu/isa.h"
+
+namespace lupo {
+
+// Weights by name, drawn when they are declared.
+class RandomWeights {
+ public:
+  explicit RandomWeights(unsigned seed) : random_(seed) {}
+
+  // A matrix [K, F] of standard deviation 1/√K, encoded as `type` (one with an encoder).
+  void matrix(const std::string& name, Type type, int64_t k, int64_t f) {
+    std::vector<float> values = draw(k * f, 0, 1 / std::sqrt(static_cast<float>(k)));
+    std::vector<std::byte>& bytes = data_[name];
+    bytes.resize(static_cast<size_t>(f * row_bytes(type, k)));
+    type_info(type).from_float(values.data(), nullptr, bytes.data(), k * f);
+    table_[data_.find(name)->first] = {type, Shape{{k, f, 1, 1}}};
+  }
+  // A vector [n] around `mean`.
+  void vector(const std::string& name, int64_t n, float mean, float deviation) {
+    const std::vector<float> values = draw(n, mean, deviation);
+    std::vector<std::byte>& bytes = data_[name];
+    bytes.resize(values.size() * sizeof(float));
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    table_[data_.find(name)->first] = {Type::f32, Shape{{n, 1, 1, 1}}};
+  }
+
+  const WeightTable& table() const { return table_; }
+  WeightData data_for(const Graph& graph) const {
+    return [this, &graph](TensorId id) { return data_.at(graph[id].name).data(); };
+  }
+
+ private:
+  std::vector<float> draw(int64_t n, float mean, float deviation) {
+    std::normal_distribution<float> normal(mean, deviation);
+    std::vector<float> values(static_cast<size_t>(n));
+    for (float& value : values) value = normal(random_);
+    return values;
+  }
+
+  std::mt19937 random_;
+  std::map<std::string, std::vector<std::byte>> data_;
+  WeightTable table_;
+};
+
+// A llama-like model, small.
+struct ModelShape {
+  int64_t n_layer = 2, n_embd = 64, n_head = 4, n_kv_head = 2, head_dim = 32, n_ff = 96, n_vocab = 50;
+  int64_t window = 0;  // of the odd layers
+  bool neox = false, head_norms = false, bias = false, post_norms = false, tied = true;
+  float softcap = 0;
+  std::vector<Type> types{Type::f32};  // of the matrices, in turn
+};
+
+inline RandomWeights random_weights(const ModelShape& m, unsigned seed) {
+  RandomWeights weights(seed);
+  size_t next = 0;
+  const auto matrix = [&](const std::string& name, int64_t k, int64_t f) {
+    weights.matrix(name + ".weight", m.types[next++ % m.types.size()], k, f);
+  };
+  const auto norm = [&](const std::string& name, int64_t n) { weights.vector(name + ".weight", n, 1, 0.1f); };
+  matrix("token_embd", m.n_embd, m.n_vocab);
+  if (!m.tied) matrix("output", m.n_embd, m.n_vocab);
+  norm("output_norm", m.n_embd);
+  for (int64_t l = 0; l < m.n_layer; ++l) {
+    const std::string block = "blk." + std::to_string(l) + ".";
+    norm(block + "attn_norm", m.n_embd);
+    norm(block + "ffn_norm", m.n_embd);
+    matrix(block + "attn_q", m.n_embd, m.n_head * m.head_dim);
+    matrix(block + "attn_k", m.n_embd, m.n_kv_head * m.head_dim);
+    matrix(block + "attn_v", m.n_embd, m.n_kv_head * m.head_dim);
+    matrix(block + "attn_output", m.n_head * m.head_dim, m.n_embd);
+    matrix(block + "ffn_gate", m.n_embd, m.n_ff);
+    matrix(block + "ffn_up", m.n_embd, m.n_ff);
+    matrix(block + "ffn_down", m.n_ff, m.n_embd);
+    if (m.bias) weights.vector(block + "attn_q.bias", m.n_head * m.head_dim, 0, 0.3f);
+    if (m.head_norms) {
+      norm(block + "attn_q_norm", m.head_dim);
+      norm(block + "attn_k_norm", m.head_dim);
+    }
+    if (m.post_norms) norm(block + "post_ffw_norm", m.n_embd);
+  }
+  return weights;
+}
+
+inline Result<Graph> build_model(const ModelShape& m, const WeightTable& table, const GraphRequest& request) {
+  Builder b(table, request);
+  const RopeAttrs rope{.head_dim = m.head_dim, .n_rot = m.head_dim, .neox = m.neox};
+  Value x = b.embed("token_embd", m.n_embd, m.n_vocab, 2);
+  for (int64_t l = 0; l < m.n_layer; ++l) {
+    b.at_layer(l);
+    const int64_t window = l % 2 == 1 ? m.window : 0;
+    const Value h = b.norm(x, b.block("attn_norm"), m.n_embd, 1e-5f);
+    Value q = b.linear(h, b.block("attn_q"), m.n_head * m.head_dim), k = b.linear(h, b.block("attn_k"), m.n_kv_head * m.head_dim);
+    const Value v = b.linear(h, b.block("attn_v"), m.n_kv_head * m.head_dim);
+    if (m.head_norms)
+      q = b.norm(q, b.block("attn_q_norm"), m.head_dim, 1e-6f), k = b.norm(k, b.block("attn_k_norm"), m.head_dim, 1e-6f);
+    q = b.rope(q, rope), k = b.rope(k, rope);
+    const AttendAttrs attend{.n_head = m.n_head,
+                             .n_kv_head = m.n_kv_head,
+                             .head_dim = m.head_dim,
+                             .head_dim_v = m.head_dim,
+                             .scale = 1 / std::sqrt(static_cast<float>(m.head_dim)),
+                             .window = window,
+                             .softcap = m.softcap};
+    const Value attended = b.attend(q, k, v, b.cache(m.n_kv_head, m.head_dim, m.head_dim, window), attend);
+    x = b.add(x, b.linear(attended, b.block("attn_output"), m.n_embd));
+    const Value f = b.norm(x, b.block("ffn_norm"), m.n_embd, 1e-5f);
+    Value down =
+        b.linear(b.glu(b.linear(f, b.block("ffn_gate"), m.n_ff), b.linear(f, b.block("ffn_up"), m.n_ff), Activation::silu),
+                 b.block("ffn_down"), m.n_embd);
+    if (m.post_norms) down = b.norm(down, b.block("post_ffw_norm"), m.n_embd, 1e-5f);
+    x = b.add(x, down);
+  }
+  b.at_layer(-1);
+  x = b.norm(b.select_outputs(x), "output_norm", m.n_embd, 1e-5f);
+  const Value logits = b.linear(x, m.tied ? "token_embd" : "output", m.n_vocab);
+  return b.finish(m.softcap > 0 ? b.softcap(logits, 30) : logits);
+}
+
+// A program with all that it points to.
+struct TestProgram {
+  Graph graph;
+  Plan plan;
+  std::unique_ptr<Program> program;
+
+  // Runs one step and gives the logits of its outputs, [V] each.
+  std::vector<std::vector<float>> run(const std::vector<int32_t>& tokens, const std::vector<StepSequence>& sequences,
+                                      const std::vector<int32_t>& outputs) {
+    const Result<void> done = program->run({tokens, sequences, outputs});
+    EXPECT_TRUE(done) << done.error().what;
+    std::vector<std::vector<float>> rows;
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      const std::span<const float> row = program->logits(static_cast<int64_t>(o));
+      rows.emplace_back(row.begin(), row.end());
+    }
+    return rows;
+  }
+};
+
+inline TestProgram compile(Backend& backend, const Graph& graph, const RandomWeights& weights) {
+  Result<Plan> plan = plan_memory(graph, backend.caps(graph));
+  if (!plan) throw std::runtime_error(plan.error().what);
+  Result<std::unique_ptr<Program>> program = backend.compile(graph, *plan, weights.data_for(graph));
+  if (!program) throw std::runtime_error(program.error().what);
+  return {graph, *plan, std::move(*program)};
+}
+
+}  // namespace lupo
