@@ -164,7 +164,8 @@ void rank(std::vector<Finding>& findings) {
 }
 
 std::optional<Layer> stuck_on(const std::vector<Finding>& ranked, const std::optional<ModelExam>& exam) {
-  if (!ranked.empty() && ranked.front().severity != Severity::info) return ranked.front().layer;
+  for (const Finding& finding : ranked)
+    if (finding.severity != Severity::info && !finding.code.starts_with("label-")) return finding.layer;
   if (!exam || exam->decode_tps <= 0) return std::nullopt;
   return exam->roof_fraction >= kRoofReached ? Layer::hardware : Layer::runtime;
 }

@@ -42,6 +42,7 @@ TEST(StuckOn, WithoutWarningsTheRoofDecides) {
   EXPECT_EQ(stuck_on(info, exam), Layer::hardware);
   exam.roof_fraction = 0.3;
   EXPECT_EQ(stuck_on(info, exam), Layer::runtime);
+  EXPECT_EQ(stuck_on({finding(Layer::quantization, "label-type-mismatch", Severity::warning, 0)}, exam), Layer::runtime);
 }
 
 TEST(Diagnose, TheMachineAlone) {

@@ -67,8 +67,8 @@ class ArchGolden : public testing::TestWithParam<std::string> {
     ASSERT_TRUE(model) << model.error().what;
     model_.emplace(std::move(*model));
   }
-  // F16 weights: nothing is rounded below 11 bits but the sums, and six layers amplify those a little.
-  static constexpr double kTolerance = 2e-3;
+  // F32 weights: nothing is rounded but the sums, except by the reference's GELU, which it looks up in a table of halves.
+  double tolerance() const { return golden_["architecture"] == "gemma3" ? 1e-2 : 5e-4; }
 
   nlohmann::json golden_;
   std::vector<int32_t> ids_;
@@ -81,7 +81,7 @@ TEST_P(ArchGolden, logits_equal_the_reference) {
     ASSERT_TRUE(engine) << engine.error().what;
     const auto rows = run(**engine, ids_, 40);
     for (const auto& [position, expected] : golden_["logits"].items())
-      EXPECT_LT(worst_difference(rows[std::stoul(position)], expected.get<std::vector<float>>()), kTolerance)
+      EXPECT_LT(worst_difference(rows[std::stoul(position)], expected.get<std::vector<float>>()), tolerance())
           << backend << " position " << position;
   }
 }
@@ -96,7 +96,7 @@ TEST_P(ArchGolden, chunks_equal_one_batch) {
       ASSERT_TRUE(engine) << engine.error().what;
       const auto rows = run(**engine, ids_, chunk);
       for (size_t i = 0; i < rows.size(); ++i)
-        EXPECT_LT(worst_difference(rows[i], expected[i]), kTolerance) << backend << " chunk " << chunk << " position " << i;
+        EXPECT_LT(worst_difference(rows[i], expected[i]), tolerance()) << backend << " chunk " << chunk << " position " << i;
     }
   }
 }

@@ -44,6 +44,11 @@ class RealModel : public testing::TestWithParam<const char*> {
   std::optional<Model> model_;
 };
 
+// The reference rounds activations to int8, and so do we, each in its own order of sums: two such runs differ by up to 0.45 on
+// gemma even for one build of llama.cpp with another thread count, and llama.cpp with F32 weights differs from this golden by up
+// to 0.86 on SmolLM2 (see the exact golden below). So single logits may differ by 1.2 and the mean of the top ten by 0.5.
+constexpr double kSingleMax = 1.2, kMeanMax = 0.5;
+
 TEST_P(RealModel, logits_agree_with_the_reference) {
   for (const auto& prompt : golden_["logits"]) {
     const auto ids = prompt["ids"].get<std::vector<int32_t>>();
@@ -57,10 +62,16 @@ TEST_P(RealModel, logits_agree_with_the_reference) {
       const auto row = engine->logits(expected["pos"].get<int64_t>());
       const auto top_ids = expected["top_ids"].get<std::vector<size_t>>();
       const auto top_logits = expected["top_logits"].get<std::vector<float>>();
-      for (size_t i = 0; i < top_ids.size(); ++i)
-        EXPECT_NEAR(row[top_ids[i]], top_logits[i], 0.5) << prompt["prompt"] << " position " << expected["pos"] << " rank " << i;
-      if (top_logits[0] - top_logits[1] > 0.15f)
+      double sum = 0;
+      for (size_t i = 0; i < top_ids.size(); ++i) {
+        EXPECT_NEAR(row[top_ids[i]], top_logits[i], kSingleMax)
+            << prompt["prompt"] << " position " << expected["pos"] << " rank " << i;
+        sum += std::abs(row[top_ids[i]] - top_logits[i]);
+      }
+      EXPECT_LT(sum / static_cast<double>(top_ids.size()), kMeanMax) << prompt["prompt"] << " position " << expected["pos"];
+      if (top_logits[0] - top_logits[1] > 0.15f) {
         EXPECT_EQ(std::max_element(row.begin(), row.end()) - row.begin(), static_cast<std::ptrdiff_t>(top_ids[0]));
+      }
     }
   }
 }
@@ -83,6 +94,28 @@ TEST_P(RealModel, greedy_continuation_equals_the_reference) {
       ASSERT_EQ(token, expected) << prompt["prompt"];
       ASSERT_TRUE(session.append(token));
     }
+  }
+}
+
+// The ref backend rounds nothing, and neither does the reference on F32 weights: they agree to the last digits of a float sum.
+TEST(ExactModel, ref_backend_equals_the_reference_on_f32_weights) {
+  const auto golden = nlohmann::json::parse(std::ifstream(LUPO_TESTS_DIR "/goldens/models/smollm2-135m-instruct-exact.json"));
+  const auto model = Model::open(cache_folder() / "models" / golden["file"].get<std::string>());
+  ASSERT_TRUE(model) << model.error().what << " (scripts/fetch-models.sh fetches it)";
+  const RuntimeOptions options{
+      .backend = "ref", .n_ctx = 32, .n_batch = 32, .n_outputs = 32, .k_type = Type::f32, .v_type = Type::f32};
+  const auto engine = Engine::load(*model, *probe(real_env()), options);
+  ASSERT_TRUE(engine) << engine.error().what;
+  for (const auto& prompt : golden["logits"]) {
+    const auto ids = prompt["ids"].get<std::vector<int32_t>>();
+    std::vector<int32_t> outputs(ids.size());
+    std::iota(outputs.begin(), outputs.end(), 0);
+    const StepSequence sequence{0, static_cast<int32_t>(ids.size()), 0};
+    ASSERT_TRUE((*engine)->run({ids, {&sequence, 1}, outputs}));
+    for (const auto& expected : prompt["positions"])
+      for (size_t i = 0; i < expected["top_ids"].size(); ++i)
+        EXPECT_NEAR((*engine)->logits(expected["pos"].get<int64_t>())[expected["top_ids"][i].get<size_t>()],
+                    expected["top_logits"][i].get<float>(), 1e-3);
   }
 }
 

@@ -38,17 +38,27 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq4_nl, "IQ4_NL", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq4_nl
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
+
+// A copy with internal linkage: kernels may export no symbol of their own.
+struct Iq4Levels {
+  int8_t level[16];
+};
+constexpr Iq4Levels kIq4Levels = [] {
+  Iq4Levels copy{};
+  for (int i = 0; i < 16; ++i) copy.level[i] = iq4_nl::kLevels[i];
+  return copy;
+}();
 
 struct SimdIq4Nl {
   using Block = iq4_nl::Block;
   static constexpr bool kSuper = false, kWide = true, kMin = false;
   static constexpr int kGroup = 32, kOffset = 0;
-  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(&b->d)}; }
-  static Codes64 codes(const Block* b, int p) { return lookup(iq4_nl::kLevels, nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs)); }
+  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(b)}; }
+  static Codes64 codes(const Block* b, int p) { return lookup(kIq4Levels.level, nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs)); }
 };
 
 }  // namespace

@@ -45,7 +45,7 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq4_xs, "IQ4_XS", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq4_xs
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
@@ -55,14 +55,11 @@ struct SimdIq4Xs {
   static constexpr bool kSuper = true, kWide = true, kMin = false;
   static constexpr int kGroup = 32, kOffset = 0;
   static Scales<kGroup> scales(const Block* b) {
-    const uint32_t low = load_u32(b->scales_l);
-    uint8_t scale[8];
-    for (int g = 0; g < 8; ++g) scale[g] = static_cast<uint8_t>(((low >> (4 * g)) & 15) | ((b->scales_h >> (2 * g)) & 3) << 4);
     const float d = half(b->d);
-    return {fma(from_u8(scale), broadcast_8(d), broadcast_8(-32 * d))};
+    return {fma(from_u8(deal<4>(load_u32(b->scales_l)) | deal<2>(b->scales_h) << 4), broadcast_8(d), broadcast_8(-32 * d))};
   }
   static Codes64 codes(const Block* b, int p) {
-    return lookup(iq4_nl::kLevels, nibbles_of_two(b->qs + 32 * p, b->qs + 32 * p + 16));
+    return lookup(kIq4Levels.level, nibbles_of_two(b->qs + 32 * p, b->qs + 32 * p + 16));
   }
 };
 

@@ -48,7 +48,7 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::mxfp4, "MXFP4", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::mxfp4
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
@@ -58,12 +58,9 @@ struct SimdMxfp4 {
   static constexpr bool kSuper = false, kWide = false, kMin = false;
   static constexpr int kGroup = 32, kOffset = 12;
   static Scales<kGroup> scales(const Block* b) {
-    float d[8];  // 2^(e − 128): codes are twice the value
-    for (int i = 0; i < 8; ++i) {
-      const uint32_t e = b[i].e, bits = e > 1 ? (e - 1) << 23 : 0x200000u << e;  // below the exponents of normal floats: shifted
-      __builtin_memcpy(d + i, &bits, 4);
-    }
-    return {load_8(d)};
+    uint64_t e = 0;
+    for (int i = 7; i >= 0; --i) e = e << 8 | b[i].e;
+    return {exponents(e) * broadcast_8(0.5f)};  // codes are twice the value
   }
   static Codes64 codes(const Block* b, int p) { return lookup(kE2m1Codes, nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs)); }
 

@@ -39,7 +39,7 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q2_k, "Q2_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q2_k
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
@@ -49,14 +49,10 @@ struct SimdQ2_K {
   static constexpr bool kSuper = true, kWide = false, kMin = true;
   static constexpr int kGroup = 16, kOffset = 0;
   static Scales<kGroup> scales(const Block* b) {
-    uint64_t packed[2], scale[2], min[2];
-    __builtin_memcpy(packed, b->scales, 16);
-    for (int i = 0; i < 2; ++i) {
-      scale[i] = packed[i] & 0x0f0f0f0f0f0f0f0f;
-      min[i] = (packed[i] >> 4) & 0x0f0f0f0f0f0f0f0f;
-    }
-    return {broadcast_16(half(b->d)) * from_u8_16(reinterpret_cast<const uint8_t*>(scale)),
-            broadcast_16(-half(b->dmin)) * from_u8_16(reinterpret_cast<const uint8_t*>(min))};
+    constexpr uint64_t kNibbles = 0x0f0f0f0f0f0f0f0f;
+    const uint64_t first = load_u64(b->scales), second = load_u64(b->scales + 8);
+    return {broadcast_16(half(b->d)) * from_u8_16(first & kNibbles, second & kNibbles),
+            broadcast_16(-half(b->dmin)) * from_u8_16((first >> 4) & kNibbles, (second >> 4) & kNibbles)};
   }
   static Codes64 codes(const Block* b, int p) { return fields(b->qs + p / 2 * 32, p % 2 * 4, p % 2 * 4 + 2, 3); }
 };

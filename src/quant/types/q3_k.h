@@ -45,7 +45,7 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q3_k, "Q3_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q3_k
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
@@ -55,13 +55,12 @@ struct SimdQ3_K {
   static constexpr bool kSuper = true, kWide = false, kMin = false;
   static constexpr int kGroup = 16, kOffset = 4;
   static Scales<kGroup> scales(const Block* b) {
-    const uint32_t low[2] = {load_u32(b->scales), load_u32(b->scales + 4)}, high = load_u32(b->scales + 8);
-    uint32_t packed[4];  // four scales each
-    for (int g = 0; g < 4; ++g) {
-      packed[g] = ((low[g % 2] >> (g / 2 * 4)) & 0x0f0f0f0f) | ((high >> (2 * g)) & 0x03030303) << 4;
-    }
+    constexpr uint64_t kNibbles = 0x0f0f0f0f0f0f0f0f;
+    const uint64_t low = load_u64(b->scales), high = load_u32(b->scales + 8);
+    const uint64_t first = (low & kNibbles) | ((high & 0x03030303) | (high & 0x0c0c0c0c) << 30) << 4;
+    const uint64_t second = ((low >> 4) & kNibbles) | (((high >> 4) & 0x03030303) | ((high >> 4) & 0x0c0c0c0c) << 30) << 4;
     const float d = half(b->d);
-    return {fma(from_u8_16(reinterpret_cast<const uint8_t*>(packed)), broadcast_16(d), broadcast_16(-32 * d))};
+    return {fma(from_u8_16(first, second), broadcast_16(d), broadcast_16(-32 * d))};
   }
   static Codes64 codes(const Block* b, int p) {
     return or_fields(fields(b->qs + p / 2 * 32, p % 2 * 4, p % 2 * 4 + 2, 3), b->hmask, 2 * p - 2, 2 * p - 1, 4);

@@ -41,7 +41,7 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q4_k, "Q4_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q4_k
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {

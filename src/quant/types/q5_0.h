@@ -50,7 +50,7 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::q5_0, "Q5_0", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::q5_0
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
@@ -59,7 +59,7 @@ struct SimdQ5_0 {
   using Block = q5_0::Block;
   static constexpr bool kSuper = false, kWide = false, kMin = false;
   static constexpr int kGroup = 32, kOffset = 16;
-  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(&b->d)}; }
+  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(b)}; }
   static Codes64 codes(const Block* b, int p) {
     const Block &first = b[2 * p], &second = b[2 * p + 1];
     return add_where(nibbles_of_two(first.qs, second.qs), load_u32(first.qh), load_u32(second.qh), 16);

@@ -46,7 +46,7 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q5_k, "Q5_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q5_k
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {

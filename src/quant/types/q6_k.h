@@ -39,7 +39,7 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q6_k, "Q6_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q6_k
-#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {

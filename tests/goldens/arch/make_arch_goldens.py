@@ -4,8 +4,7 @@
 usage: make_arch_goldens.py REFERENCE
 REFERENCE is a program that is called as `REFERENCE MODEL.gguf ID…` and prints one line of logits for each position: here a few
 lines of C around llama.cpp v0.5.0's llama_decode (F32 cache, flash attention off, one thread).
-Made with python 3.11, gguf 0.19.0, numpy 2.4.6. The weights are F16 (vectors F32), so that no rounding of weights or, on the
-reference's side, of activations to int8 blurs the comparison.
+Made with python 3.11, gguf 0.19.0, numpy 2.4.6. The weights are F32: for any other type the reference rounds activations too.
 """
 import json, pathlib, subprocess, sys
 import numpy as np
@@ -56,12 +55,12 @@ def write(path, arch, n_layer, o, seed):
         w.add_rope_scaling_orig_ctx_len(16)
 
     def matrix(name, n_in, n_out):
-        w.add_tensor(name, (rng.standard_normal((n_out, n_in)) / np.sqrt(n_in)).astype(np.float16))
+        w.add_tensor(name, (rng.standard_normal((n_out, n_in)) / np.sqrt(n_in)).astype(np.float32))
 
     def vector(name, n, mean=1.0):
         w.add_tensor(name, (mean + 0.2 * rng.standard_normal(n)).astype(np.float32))
 
-    w.add_tensor("token_embd.weight", rng.standard_normal((N_VOCAB, N_EMBD)).astype(np.float16))
+    w.add_tensor("token_embd.weight", rng.standard_normal((N_VOCAB, N_EMBD)).astype(np.float32))
     vector("output_norm.weight", N_EMBD)
     if not o.get("tied"):
         matrix("output.weight", N_EMBD, N_VOCAB)

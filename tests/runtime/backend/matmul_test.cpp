@@ -1,5 +1,7 @@
 // Every type times every instruction set that runs here, against exact products of the decoded weights.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <limits>
@@ -120,6 +122,39 @@ TEST_P(MatmulTest, StaysNearTheProductOfUnroundedActivations) {
             << isa->name << " row " << r << " token " << t;
       }
     }
+  }
+}
+
+// The weight ends where its page ends, and the next page cannot be read: the last tensor of a mapped file.
+TEST_P(MatmulTest, ReadsNothingBehindTheWeight) {
+  const int64_t rows = 3, page = sysconf(_SC_PAGESIZE);
+  for (int64_t k : {int64_t{type().block_elements}, int64_t{3 * type().block_elements}, whole_blocks(896)}) {
+    const Aligned<std::byte> weight = random_blocks(type(), rows * k / type().block_elements, random_);
+    const int64_t bytes = static_cast<int64_t>(weight.size()), mapped = (bytes + page - 1) / page * page;
+    void* memory = mmap(nullptr, static_cast<size_t>(mapped + page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(memory, MAP_FAILED);
+    std::byte* end = static_cast<std::byte*>(memory) + mapped;
+    ASSERT_EQ(mprotect(end, static_cast<size_t>(page), PROT_NONE), 0);
+    std::ranges::copy(weight, end - bytes);
+    for (const Kernels* isa : supported_kernels()) {
+      for (int64_t n_tokens : {1, 3, 9}) {
+        const Aligned<float> x = random_floats(k * n_tokens, random_);
+        OwnedRows quantized(k, n_tokens);
+        if (k % 32 == 0) {
+          for (int64_t t = 0; t < n_tokens; ++t) isa->matmul.quantize(x.data() + t * k, quantized.view(), t);
+        }
+        std::vector<float> here(static_cast<size_t>(rows * n_tokens)), there(here.size());
+        Aligned<std::byte> scratch(static_cast<size_t>(isa->matmul.scratch_bytes(k)));
+        const auto multiply = [&](const std::byte* data, std::vector<float>& y) {
+          isa->matmul.find(type().id).multiply({data, type().id, k}, 0, rows, {x.data(), quantized.view(), n_tokens}, y.data(),
+                                               rows, scratch.data());
+        };
+        multiply(end - bytes, here);
+        multiply(weight.data(), there);
+        EXPECT_EQ(here, there) << isa->name << " K " << k << " T " << n_tokens;
+      }
+    }
+    munmap(memory, static_cast<size_t>(mapped + page));
   }
 }
 

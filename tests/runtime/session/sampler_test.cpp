@@ -10,7 +10,14 @@ namespace lupo {
 namespace {
 
 // Everything off but the draw at temperature 1.
-SamplingOptions plain() { return {.temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0, .typical_p = 1}; }
+SamplingOptions plain() {
+  SamplingOptions options;
+  options.temperature = 1;
+  options.top_k = 0;
+  options.top_p = 1;
+  options.min_p = 0;
+  return options;
+}
 
 std::map<TokenId, int> histogram(const SamplingOptions& options, const std::vector<float>& logits, int n) {
   Sampler sampler(options);
@@ -102,12 +109,11 @@ TEST(Sampler, hostile_logits_and_options_still_give_a_token) {
        {std::vector<float>{nan, nan, nan}, {-inf, -inf, -inf}, {inf, nan, -inf}, {inf, inf, 0}, {0}})
     for (float temperature : {0.0f, 1e-30f, 1.0f, 100.0f})
       for (float extreme : {0.0f, 1.0f}) {
-        SamplingOptions options{.temperature = temperature,
-                                .top_k = static_cast<int32_t>(extreme) * 2,
-                                .top_p = extreme,
-                                .min_p = extreme,
-                                .typical_p = extreme,
-                                .repeat_penalty = 100};
+        SamplingOptions options;
+        options.temperature = temperature;
+        options.top_k = static_cast<int32_t>(extreme) * 2;
+        options.top_p = options.min_p = options.typical_p = extreme;
+        options.repeat_penalty = 100;
         Sampler sampler(options);
         sampler.accept(0);
         const TokenId token = sampler.sample(logits);

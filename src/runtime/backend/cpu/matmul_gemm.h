@@ -159,27 +159,38 @@ template <class T, int kTokens>
   }
 }
 
-// y[0 … n_rows) of each token: loaded unless `first`, added to, stored.
+// y[0 … n_rows) of each token: set from the first panel of a row, added to from the others.
 template <class T, int kTokens>
 [[gnu::noinline]] inline void panel_times_tokens(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
                                                  int n_blocks, int n_rows, float* y, int64_t y_stride) {
-  FloatLanes sums[kTileVectors][kTokens];
-  alignas(64) float edge[kTokens][kPanelRows];
-  const bool whole = n_rows == kPanelRows;
-  float* out = whole ? y + token * y_stride : edge[0];
-  const int64_t stride = whole ? y_stride : kPanelRows;
-  if (!whole && k_begin != 0) {
-    for (int t = 0; t < kTokens; ++t) __builtin_memcpy(edge[t], y + (token + t) * y_stride, static_cast<size_t>(n_rows) * 4);
+  float* out = y + token * y_stride;
+  for (int t = 0; t < kTokens; ++t) {  // y's lines are far apart: fetched while the tile is computed
+    for (int v = 0; v < kPanelRows; v += 16) __builtin_prefetch(out + t * y_stride + v, 1, 3);
   }
+  FloatLanes sums[kTileVectors][kTokens];
+#pragma GCC unroll 2
   for (int v = 0; v < kTileVectors; ++v) {
-    for (int t = 0; t < kTokens; ++t) sums[v][t] = k_begin == 0 ? lanes_zero() : lanes_load(out + t * stride + v * kLanes);
+#pragma GCC unroll 8
+    for (int t = 0; t < kTokens; ++t) sums[v][t] = lanes_zero();
   }
   multiply_tile<T, kTokens>(panel, x, token, k_begin, n_blocks, sums);
-  for (int v = 0; v < kTileVectors; ++v) {
-    for (int t = 0; t < kTokens; ++t) lanes_store(out + t * stride + v * kLanes, sums[v][t]);
+  const bool add = k_begin != 0;
+  if (n_rows == kPanelRows) {
+#pragma GCC unroll 8
+    for (int t = 0; t < kTokens; ++t) {
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) {
+        float* at = out + t * y_stride + v * kLanes;
+        lanes_store(at, add ? lanes_load(at) + sums[v][t] : sums[v][t]);
+      }
+    }
+    return;
   }
-  if (whole) return;
-  for (int t = 0; t < kTokens; ++t) __builtin_memcpy(y + (token + t) * y_stride, edge[t], static_cast<size_t>(n_rows) * 4);
+  for (int t = 0; t < kTokens; ++t) {
+    alignas(64) float values[kPanelRows];
+    for (int v = 0; v < kTileVectors; ++v) lanes_store(values + v * kLanes, sums[v][t]);
+    for (int r = 0; r < n_rows; ++r) out[t * y_stride + r] = (add ? out[t * y_stride + r] : 0) + values[r];
+  }
 }
 
 template <class T>

@@ -15,7 +15,7 @@ namespace {
 
 inline constexpr int kChunk = 256;                 // values
 inline constexpr int kBlocksOfChunk = 8;           // of 32 values
-inline constexpr uintptr_t kPrefetchBytes = 2048;  // ahead of the row that is read: covers DRAM latency at ~20 GB/s
+inline constexpr uintptr_t kPrefetchBytes = 4096;  // ahead of the row that is read: measured best of 2–8 kB
 
 template <class T>
 inline constexpr int64_t kBlockElements = T::kSuper ? 256 : 32;
@@ -147,7 +147,7 @@ inline void multiply_rows(const WeightRows& w, int64_t row, const QuantizedRows&
     for (int t = 0; t < kTokens; ++t) a[t] = chunk_activations(x, first_token + t, begin);
     for (int r = 0; r < kRows; ++r) {
       const uintptr_t ahead = reinterpret_cast<uintptr_t>(rows[r]) + kPrefetchBytes;  // may lie behind the weight: only a hint
-      for (uintptr_t b = 0; b < kChunkBytes; b += 64) __builtin_prefetch(reinterpret_cast<const void*>(ahead + b), 0, 0);
+      for (uintptr_t b = 0; b < kChunkBytes; b += 64) __builtin_prefetch(reinterpret_cast<const void*>(ahead + b), 0, 3);
     }
     add_chunk<T, kRows, kTokens>(rows, a, 0, sums);
     for (int r = 0; r < kRows; ++r) rows[r] += kAdvance;

@@ -14,7 +14,7 @@
 //   lookup(t, c)              t[code], codes 0…15
 //   load_8_from(p, n)         p[n … 7], with zeros in the lanes before
 //   from_u8(x), from_i8(p)    eight or sixteen bytes as floats; exponents(x) as the powers 2^(byte − 127)
-//   strided_halves<s>(p)      the eight halves at p, p + s, …
+//   strided_halves<s, a>(p)   the halves at byte a of eight blocks of s bytes from p; reads nothing behind them
 //   twice(x)                  lanes 0 0 1 1 2 2 …
 //   spread(groups, p)         the values of the groups of codes 64 p … 64 p + 63, each in the lanes that dot() sums them in
 //   store_transposed          of 8 rows: 4-byte group or float i of row r to column r of line i

@@ -134,11 +134,10 @@ inline uint64_t deal(uint32_t value) {
 }
 inline F32x16 from_i8_16(const int8_t* p) { return {from_i8(p), from_i8(p + 8)}; }
 
-// The eight halves at p, p + kStride, …
-template <int kStride>
+template <int kStride, int kAt = 0>
 inline F32x8 strided_halves(const void* p) {
   uint16_t bits[8];
-  for (int i = 0; i < 8; ++i) __builtin_memcpy(bits + i, static_cast<const char*>(p) + i * kStride, 2);
+  for (int i = 0; i < 8; ++i) __builtin_memcpy(bits + i, static_cast<const char*>(p) + kAt + i * kStride, 2);
   const float16x8_t h = vreinterpretq_f16_u16(vld1q_u16(bits));
   return {vcvt_f32_f16(vget_low_f16(h)), vcvt_f32_f16(vget_high_f16(h))};
 }

@@ -147,11 +147,11 @@ inline uint64_t deal(uint32_t value) {
 }
 inline F32x16 from_i8_16(const int8_t* p) { return from_bytes<F32x16>(p); }
 
-template <int kStride>
+template <int kStride, int kAt = 0>
 inline F32x8 strided_halves(const void* p) {
   return fill<F32x8>([&](int i) {
     uint16_t bits;
-    __builtin_memcpy(&bits, static_cast<const char*>(p) + i * kStride, 2);
+    __builtin_memcpy(&bits, static_cast<const char*>(p) + kAt + i * kStride, 2);
     return half(bits);
   });
 }

@@ -74,13 +74,12 @@ inline F32x8 from_i8(const int8_t* p) {
 }
 inline F32x16 from_i8_16(const int8_t* p) { return {from_i8(p), from_i8(p + 8)}; }
 
-// The eight halves at p, p + kStride, …
-template <int kStride>
+template <int kStride, int kAt = 0>
 inline F32x8 strided_halves(const void* p) {
   const char* byte = static_cast<const char*>(p);
   const auto at = [byte](int i) {
     uint16_t bits;
-    __builtin_memcpy(&bits, byte + i * kStride, 2);
+    __builtin_memcpy(&bits, byte + kAt + i * kStride, 2);
     return bits;
   };
   __m128i h = _mm_cvtsi32_si128(at(0));

@@ -76,38 +76,38 @@ inline F32x16 from_i8_16(const int8_t* p) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
 }
 
-// The eight halves at p, p + kStride, …, picked from two or three overlapping loads of 32 words within the eight blocks.
-template <int kStride>
+// Picked from two or three overlapping loads of 32 words within the eight blocks.
+template <int kStride, int kAt = 0>
 inline F32x8 strided_halves(const void* p) {
-  constexpr int kWords = kStride / 2, kEnd = 8 * kWords;
+  constexpr int kWords = kStride / 2, kFirst = kAt / 2, kEnd = 8 * kWords;
   static_assert(kStride % 2 == 0 && kEnd >= 64);
   const uint16_t* word = static_cast<const uint16_t*>(p);
-  const auto index = [](int i, int base) { return static_cast<int16_t>(i * kWords - base); };
-  if constexpr (7 * kWords < 64) {
-    const __m512i pick = _mm512_castsi128_si512(_mm_setr_epi16(index(0, 0), index(1, 0), index(2, 0), index(3, 0), index(4, 0),
-                                                               index(5, 0), index(6, 0), index(7, 0)));
+  const auto index = [](int i, int base) { return static_cast<int16_t>(kFirst + i * kWords - base); };
+  if constexpr (kFirst + 7 * kWords < 64) {
+    const __m512i pick = _mm512_castsi128_si512(
+        _mm_setr_epi16(index(0, 0), index(1, 0), index(2, 0), index(3, 0), index(4, 0), index(5, 0), index(6, 0), index(7, 0)));
     const __m512i picked = _mm512_permutex2var_epi16(_mm512_loadu_si512(word), pick, _mm512_loadu_si512(word + 32));
     return {_mm256_cvtph_ps(_mm512_castsi512_si128(picked))};
   } else if constexpr (kEnd <= 96) {
     constexpr int kLast = kEnd - 32;  // the third load, which ends with the eighth block
-    const auto from_two = [&](int i) { return i * kWords < 64 ? index(i, 0) : int16_t{0}; };
-    const auto from_last = [&](int i) { return i * kWords < 64 ? static_cast<int16_t>(i) : index(i, kLast - 32); };
+    const auto from_two = [&](int i) { return kFirst + i * kWords < 64 ? index(i, 0) : int16_t{0}; };
+    const auto from_last = [&](int i) { return kFirst + i * kWords < 64 ? static_cast<int16_t>(i) : index(i, kLast - 32); };
     const __m512i pick = _mm512_castsi128_si512(
         _mm_setr_epi16(from_two(0), from_two(1), from_two(2), from_two(3), from_two(4), from_two(5), from_two(6), from_two(7)));
-    const __m512i pick_last = _mm512_castsi128_si512(_mm_setr_epi16(from_last(0), from_last(1), from_last(2), from_last(3), from_last(4),
-                                                                    from_last(5), from_last(6), from_last(7)));
+    const __m512i pick_last = _mm512_castsi128_si512(_mm_setr_epi16(from_last(0), from_last(1), from_last(2), from_last(3),
+                                                                    from_last(4), from_last(5), from_last(6), from_last(7)));
     const __m512i most = _mm512_permutex2var_epi16(_mm512_loadu_si512(word), pick, _mm512_loadu_si512(word + 32));
     const __m512i picked = _mm512_permutex2var_epi16(most, pick_last, _mm512_loadu_si512(word + kLast));
     return {_mm256_cvtph_ps(_mm512_castsi512_si128(picked))};
   } else {
-    __m128i h = _mm_cvtsi32_si128(word[0]);
-    h = _mm_insert_epi16(h, word[kWords], 1);
-    h = _mm_insert_epi16(h, word[2 * kWords], 2);
-    h = _mm_insert_epi16(h, word[3 * kWords], 3);
-    h = _mm_insert_epi16(h, word[4 * kWords], 4);
-    h = _mm_insert_epi16(h, word[5 * kWords], 5);
-    h = _mm_insert_epi16(h, word[6 * kWords], 6);
-    h = _mm_insert_epi16(h, word[7 * kWords], 7);
+    __m128i h = _mm_cvtsi32_si128(word[kFirst]);
+    h = _mm_insert_epi16(h, word[kFirst + kWords], 1);
+    h = _mm_insert_epi16(h, word[kFirst + 2 * kWords], 2);
+    h = _mm_insert_epi16(h, word[kFirst + 3 * kWords], 3);
+    h = _mm_insert_epi16(h, word[kFirst + 4 * kWords], 4);
+    h = _mm_insert_epi16(h, word[kFirst + 5 * kWords], 5);
+    h = _mm_insert_epi16(h, word[kFirst + 6 * kWords], 6);
+    h = _mm_insert_epi16(h, word[kFirst + 7 * kWords], 7);
     return {_mm256_cvtph_ps(h)};
   }
 }
