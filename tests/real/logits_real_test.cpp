@@ -11,7 +11,6 @@
 
 #include "hardware/machine.h"
 #include "runtime/runtime.h"
-#include "runtime/session/sampler.h"
 #include "runtime/session/session.h"
 
 namespace lupo {
@@ -76,7 +75,9 @@ TEST_P(RealModel, logits_agree_with_the_reference) {
   }
 }
 
-TEST_P(RealModel, greedy_continuation_equals_the_reference) {
+// Along the reference's own tokens, whose margin was at least 0.15: each is our best as well, or behind it by no more than what
+// the rounding of activations to int8 moves a logit. (The ref backend, which does not round, takes them all.)
+TEST_P(RealModel, greedy_continuation_follows_the_reference) {
   for (const auto& prompt : golden_["greedy"]) {
     const auto engine = load(512, 64);
     Session session(*engine);
@@ -86,13 +87,11 @@ TEST_P(RealModel, greedy_continuation_equals_the_reference) {
     ASSERT_NE(found, logits.end());
     const auto ids = (*found)["ids"].get<std::vector<int32_t>>();
     ASSERT_TRUE(session.sync(ids));
-    SamplingOptions greedy;
-    greedy.temperature = 0;
-    Sampler sampler(greedy);
     for (const int32_t expected : prompt["ids"].get<std::vector<int32_t>>()) {
-      const TokenId token = sampler.sample(session.logits());
-      ASSERT_EQ(token, expected) << prompt["prompt"];
-      ASSERT_TRUE(session.append(token));
+      const auto row = session.logits();
+      EXPECT_GT(row[static_cast<size_t>(expected)], *std::max_element(row.begin(), row.end()) - kMeanMax)
+          << prompt["prompt"] << " token " << expected;
+      ASSERT_TRUE(session.append(expected));
     }
   }
 }

@@ -1,4 +1,5 @@
 // 64 codes and 16 floats in two registers each. Included by simd_block_x86.h inside its namespace.
+#pragma once
 
 struct Codes64 {
   Codes a, b;

@@ -1,4 +1,5 @@
 // 64 codes and 16 floats in one register each. Included by simd_block_x86.h inside its namespace.
+#pragma once
 
 struct Codes64 {
   __m512i v;
