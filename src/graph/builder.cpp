@@ -112,11 +112,13 @@ Cache Builder::cache(int64_t n_kv_head, int64_t head_dim, int64_t head_dim_v, in
   const StatePolicy policy = ring ? StatePolicy::ring : StatePolicy::append;
   const auto check = [&](Type type, int64_t width) {
     const TypeInfo& info = type_info(type);
+    std::string what;
     if (!is_cache_type(type))
-      problem(fmt::format("a cache of type {} is not supported (f32, f16, bf16, q8_0, q4_0 are)", info.name));
+      what = fmt::format("a cache of type {} is not supported (f32, f16, bf16, q8_0, q4_0 are)", info.name);
     else if (width % info.block_elements != 0)
-      problem(fmt::format("a cache of type {} needs heads of a multiple of {} values, this model has {} (use --kv-type f16)",
-                          info.name, info.block_elements, width));
+      what = fmt::format("a cache of type {} needs heads of a multiple of {} values, this model has {}", info.name,
+                         info.block_elements, width);
+    if (!what.empty() && !bad_request_) bad_request_ = Error{Layer::runtime, "kv-type", std::move(what), "--kv-type f16"};
   };
   check(request_.k_type, head_dim);
   check(request_.v_type, head_dim_v);
@@ -135,6 +137,7 @@ Value Builder::softcap(Value x, float cap) { return add_node(SoftcapAttrs{cap}, 
 Value Builder::select_outputs(Value x) { return add_node(SelectAttrs{}, {x, graph_.outputs}); }
 
 Result<Graph> Builder::finish(Value logits) {
+  if (bad_request_) return std::unexpected(*bad_request_);
   // Surplus names come out of a hash table: sorted, so that the message is the same each time.
   std::vector<std::string_view> surplus;
   for (const auto& [name, info] : weights_)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -88,6 +89,7 @@ class Builder {
   std::unordered_set<std::string_view> used_;
   std::vector<std::string> problems_;  // the first kProblemsMax are kept
   int64_t n_problems_ = 0;
+  std::optional<Error> bad_request_;  // the first option that this model cannot serve
 };
 
 }  // namespace lupo

@@ -2,6 +2,7 @@
 // the file and a fix. Shared by the fuzz target and the replay test.
 #pragma once
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include <cstddef>
@@ -50,8 +51,9 @@ inline std::string broken_view(const File& file, uintptr_t low, uintptr_t high) 
 
 // Opens, reads everything, and writes the keys again: what was accepted must survive.
 inline std::string broken_invariant(std::span<const std::byte> input) {
-  std::vector<std::byte> bytes(input.begin(), input.end());
-  bytes.reserve(1);
+  std::vector<std::byte> bytes(std::max<size_t>(input.size(), 1));
+  std::copy(input.begin(), input.end(), bytes.begin());
+  bytes.resize(input.size());
   const auto low = reinterpret_cast<uintptr_t>(bytes.data());  // moving a vector keeps its storage
   const uintptr_t high = low + bytes.size();
   const auto file = File::from_bytes(std::move(bytes), "fuzz.gguf");

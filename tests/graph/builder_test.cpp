@@ -65,15 +65,17 @@ TEST(Builder, a_tied_weight_is_one_tensor) {
   EXPECT_EQ((*graph)[graph->logits].life, Life::output);
 }
 
-TEST(Builder, a_cache_type_that_cuts_heads_is_refused) {
+TEST(Builder, a_cache_type_that_the_model_cannot_have_is_refused) {
   const WeightTable weights;
-  Builder builder(weights, {.n_ctx = 16, .n_batch = 4, .n_outputs = 1, .k_type = Type::q8_0, .v_type = Type::q4_k});
-  builder.at_layer(0);
-  builder.cache(2, 48, 64);
-  const Result<Graph> graph = builder.finish(0);
-  ASSERT_FALSE(graph);
-  EXPECT_NE(graph.error().what.find("multiple of 32"), std::string::npos);
-  EXPECT_NE(graph.error().what.find("Q4_K is not supported"), std::string::npos);
+  for (const auto& [type, part] : {std::pair{Type::q8_0, "multiple of 32"}, std::pair{Type::q4_k, "Q4_K is not supported"}}) {
+    Builder builder(weights, {.n_ctx = 16, .n_batch = 4, .n_outputs = 1, .k_type = type, .v_type = type});
+    builder.at_layer(0);
+    builder.cache(2, 48, 64);
+    const Result<Graph> graph = builder.finish(0);
+    ASSERT_FALSE(graph);
+    EXPECT_EQ(graph.error().code, "kv-type");
+    EXPECT_NE(graph.error().what.find(part), std::string::npos) << graph.error().what;
+  }
 }
 
 TEST(Ops, every_op_is_in_the_table_under_its_own_name) {
