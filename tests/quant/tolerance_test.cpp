@@ -40,7 +40,7 @@ Errors largest_errors(int64_t n, int trials) {
       x_amax = std::max(x_amax, double{amax});
     }
     const double weight_rms = std::sqrt(sum_squares / static_cast<double>(n));
-    largest.of_int8 = std::max(largest.of_int8, std::fabs(of_rounded - exact) / int8_dot_tolerance(n, weight_rms, x_amax));
+    largest.of_int8 = std::max(largest.of_int8, std::fabs(of_rounded - exact) / code_dot_tolerance(n, weight_rms, x_amax, 127));
     largest.of_float = std::max(largest.of_float, std::fabs(double{in_float} - exact) / float_dot_tolerance(n, sum_abs));
   }
   return largest;

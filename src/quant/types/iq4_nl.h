@@ -38,7 +38,7 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq4_nl, "IQ4_NL", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq4_nl
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
@@ -55,10 +55,11 @@ constexpr Iq4Levels kIq4Levels = [] {
 
 struct SimdIq4Nl {
   using Block = iq4_nl::Block;
-  static constexpr bool kSuper = false, kWide = true, kMin = false;
+  static constexpr bool kSuper = false, kNibbles = true, kWide = true, kMin = false;
   static constexpr int kGroup = 32, kOffset = 0;
-  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(b)}; }
+  static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 0>(b); }
   static Codes64 codes(const Block* b, int p) { return lookup(kIq4Levels.level, nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs)); }
+  static Codes128 quad(const Block* b) { return lookup(kIq4Levels.level, nibbles_of_four<sizeof(Block)>(b->qs)); }
 };
 
 }  // namespace

@@ -45,18 +45,20 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq4_xs, "IQ4_XS", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq4_xs
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdIq4Xs {
   using Block = iq4_xs::Block;
-  static constexpr bool kSuper = true, kWide = true, kMin = false;
+  static constexpr bool kSuper = true, kNibbles = false, kWide = true, kMin = false;
   static constexpr int kGroup = 32, kOffset = 0;
-  static Scales<kGroup> scales(const Block* b) {
+  static Scales32 scales(const Block* b) {
     const float d = half(b->d);
-    return {fma(from_u8(deal<4>(load_u32(b->scales_l)) | deal<2>(b->scales_h) << 4), broadcast_8(d), broadcast_8(-32 * d))};
+    const F32x8 scales =
+        fma(from_u8(deal<4>(load_u32(b->scales_l)) | deal<2>(b->scales_h) << 4), broadcast_8(d), broadcast_8(-32 * d));
+    return join(scales, scales);
   }
   static Codes64 codes(const Block* b, int p) {
     return lookup(kIq4Levels.level, nibbles_of_two(b->qs + 32 * p, b->qs + 32 * p + 16));

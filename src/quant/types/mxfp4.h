@@ -48,21 +48,23 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::mxfp4, "MXFP4", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::mxfp4
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdMxfp4 {
   using Block = mxfp4::Block;
-  static constexpr bool kSuper = false, kWide = false, kMin = false;
+  static constexpr bool kSuper = false, kNibbles = true, kWide = false, kMin = false;
   static constexpr int kGroup = 32, kOffset = 12;
-  static Scales<kGroup> scales(const Block* b) {
+  static Scales32 scales(const Block* b) {
     uint64_t e = 0;
     for (int i = 7; i >= 0; --i) e = e << 8 | b[i].e;
-    return {exponents(e) * broadcast_8(0.5f)};  // codes are twice the value
+    const F32x8 scales = exponents(e) * broadcast_8(0.5f);  // codes are twice the value
+    return join(scales, scales);
   }
   static Codes64 codes(const Block* b, int p) { return lookup(kE2m1Codes, nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs)); }
+  static Codes128 quad(const Block* b) { return lookup(kE2m1Codes, nibbles_of_four<sizeof(Block)>(b->qs)); }
 
  private:
   static constexpr int8_t kE2m1Codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};  // kE2m1Twice + 12

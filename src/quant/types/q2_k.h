@@ -39,16 +39,16 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q2_k, "Q2_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q2_k
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdQ2_K {
   using Block = q2_k::Block;
-  static constexpr bool kSuper = true, kWide = false, kMin = true;
+  static constexpr bool kSuper = true, kNibbles = false, kWide = false, kMin = true;
   static constexpr int kGroup = 16, kOffset = 0;
-  static Scales<kGroup> scales(const Block* b) {
+  static Scales16 scales(const Block* b) {
     constexpr uint64_t kNibbles = 0x0f0f0f0f0f0f0f0f;
     const uint64_t first = load_u64(b->scales), second = load_u64(b->scales + 8);
     return {broadcast_16(half(b->d)) * from_u8_16(first & kNibbles, second & kNibbles),

@@ -45,16 +45,16 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q3_k, "Q3_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q3_k
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdQ3_K {
   using Block = q3_k::Block;
-  static constexpr bool kSuper = true, kWide = false, kMin = false;
+  static constexpr bool kSuper = true, kNibbles = false, kWide = false, kMin = false;
   static constexpr int kGroup = 16, kOffset = 4;
-  static Scales<kGroup> scales(const Block* b) {
+  static Scales16 scales(const Block* b) {
     constexpr uint64_t kNibbles = 0x0f0f0f0f0f0f0f0f;
     const uint64_t low = load_u64(b->scales), high = load_u32(b->scales + 8);
     const uint64_t first = (low & kNibbles) | ((high & 0x03030303) | (high & 0x0c0c0c0c) << 30) << 4;

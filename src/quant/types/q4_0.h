@@ -47,17 +47,18 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::q4_0, "Q4_0", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::q4_0
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdQ4_0 {
   using Block = q4_0::Block;
-  static constexpr bool kSuper = false, kWide = false, kMin = false;
+  static constexpr bool kSuper = false, kNibbles = true, kWide = false, kMin = false;
   static constexpr int kGroup = 32, kOffset = 8;
-  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(b)}; }
+  static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 0>(b); }
   static Codes64 codes(const Block* b, int p) { return nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs); }
+  static Codes128 quad(const Block* b) { return nibbles_of_four<sizeof(Block)>(b->qs); }
 };
 
 }  // namespace

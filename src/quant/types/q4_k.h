@@ -41,19 +41,16 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q4_k, "Q4_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q4_k
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdQ4_K {
   using Block = q4_k::Block;
-  static constexpr bool kSuper = true, kWide = false, kMin = true;
+  static constexpr bool kSuper = true, kNibbles = false, kWide = false, kMin = true;
   static constexpr int kGroup = 32, kOffset = 0;
-  static Scales<kGroup> scales(const Block* b) {
-    const KScales s = unpack_k_scales(b->scales);
-    return {broadcast_8(half(b->d)) * from_u8(s.scale), broadcast_8(-half(b->dmin)) * from_u8(s.min)};
-  }
+  static Scales32 scales(const Block* b) { return k_scales(b, b->scales); }
   static Codes64 codes(const Block* b, int p) { return fields(b->qs + 32 * p, 0, 4, 15); }
 };
 

@@ -50,19 +50,23 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::q5_0, "Q5_0", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::q5_0
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdQ5_0 {
   using Block = q5_0::Block;
-  static constexpr bool kSuper = false, kWide = false, kMin = false;
+  static constexpr bool kSuper = false, kNibbles = true, kWide = false, kMin = false;
   static constexpr int kGroup = 32, kOffset = 16;
-  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(b)}; }
+  static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 0>(b); }
   static Codes64 codes(const Block* b, int p) {
     const Block &first = b[2 * p], &second = b[2 * p + 1];
     return add_where(nibbles_of_two(first.qs, second.qs), load_u32(first.qh), load_u32(second.qh), 16);
+  }
+  static Codes128 quad(const Block* b) {
+    return add_where(nibbles_of_four<sizeof(Block)>(b->qs), load_u32(b[0].qh), load_u32(b[1].qh), load_u32(b[2].qh),
+                     load_u32(b[3].qh), 16);
   }
 };
 

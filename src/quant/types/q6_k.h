@@ -39,16 +39,16 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::q6_k, "Q6_K", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::q6_k
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdQ6_K {
   using Block = q6_k::Block;
-  static constexpr bool kSuper = true, kWide = false, kMin = false;
+  static constexpr bool kSuper = true, kNibbles = false, kWide = false, kMin = false;
   static constexpr int kGroup = 16, kOffset = 32;
-  static Scales<kGroup> scales(const Block* b) { return {broadcast_16(half(b->d)) * from_i8_16(b->scales)}; }
+  static Scales16 scales(const Block* b) { return {broadcast_16(half(b->d)) * from_i8_16(b->scales)}; }
   static Codes64 codes(const Block* b, int p) {
     const int half = p / 2, quarter = p % 2 * 2;
     return or_fields(field(load_64(b->ql + 64 * half), 2 * quarter, 15), b->qh + 32 * half, 2 * quarter - 4, 2 * quarter - 2, 48);

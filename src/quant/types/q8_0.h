@@ -40,16 +40,16 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::q8_0, "Q8_0", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::q8_0
-#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
 
 namespace lupo::cpu {
 namespace {
 
 struct SimdQ8_0 {
   using Block = q8_0::Block;
-  static constexpr bool kSuper = false, kWide = true, kMin = false;
+  static constexpr bool kSuper = false, kNibbles = false, kWide = true, kMin = false;
   static constexpr int kGroup = 32, kOffset = 0;
-  static Scales<kGroup> scales(const Block* b) { return {strided_halves<sizeof(Block)>(b)}; }
+  static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 0>(b); }
   static Codes64 codes(const Block* b, int p) { return join(load_32(b[2 * p].qs), load_32(b[2 * p + 1].qs)); }
 };
 

@@ -59,43 +59,53 @@ inline Aligned<std::byte> random_blocks(const TypeInfo& type, int64_t n_blocks, 
 class OwnedRows {
  public:
   OwnedRows(int64_t k, int64_t n_tokens)
-      : q_(size(k, n_tokens)),
+      : chunks_(static_cast<size_t>(activation_chunks(k) * n_tokens)),
+        q_(static_cast<size_t>(code_bytes(k, n_tokens))),
         d_(size(k, n_tokens) / 32),
         sums_(size(k, n_tokens) / 32),
         sums_16_(size(k, n_tokens) / 16),
-        k_(k) {}
+        k_(k),
+        n_tokens_(n_tokens) {}
 
-  QuantizedRows view() { return {q_.data(), d_.data(), sums_.data(), sums_16_.data(), k_}; }
+  QuantizedRows view() { return {k_, n_tokens_, chunks_.data(), q_.data(), d_.data(), sums_.data(), sums_16_.data()}; }
 
  private:
   static size_t size(int64_t k, int64_t n_tokens) { return static_cast<size_t>(k * n_tokens); }
 
-  Aligned<uint8_t> q_;      // [K, T]
-  Aligned<float> d_;        // [K/32, T]
-  Aligned<float> sums_;     // [K/32, T]
-  Aligned<float> sums_16_;  // [K/16, T]
-  int64_t k_;
+  Aligned<ActivationChunk> chunks_;  // [activation_chunks(K), T]
+  Aligned<uint8_t> q_;               // [K, 2, T]
+  Aligned<float> d_;                 // [K/32, T]
+  Aligned<float> sums_;              // [K/32, T]
+  Aligned<float> sums_16_;           // [K/16, T]
+  int64_t k_, n_tokens_;
 };
 
-// What quantize must give, by the C library's rounding.
-struct ReferenceRow {
-  std::vector<int> q;    // [K]
-  std::vector<float> d;  // [K/32]
+// Greatest code for a batch of T tokens.
+inline int code_max(int64_t n_tokens) { return n_tokens <= kFineTokens ? 127 * 256 : 127; }
 
-  explicit ReferenceRow(std::span<const float> x) : q(x.size()), d(x.size() / 32) {
+// What quantize must give for a batch of T tokens, by the C library's rounding.
+struct ReferenceRow {
+  std::vector<int> code;  // [K]
+  std::vector<float> d;   // [K/32]
+
+  ReferenceRow(std::span<const float> x, int64_t n_tokens) : code(x.size()), d(x.size() / 32) {
+    const float levels = static_cast<float>(code_max(n_tokens));
     for (size_t block = 0; block < d.size(); ++block) {
       const std::span values = x.subspan(32 * block, 32);
       float highest = 0;
       for (float v : values) highest = std::max(highest, std::abs(v));
-      d[block] = highest / 127;
-      const float inverse = highest > 0 ? 127 / highest : 0;
-      for (size_t i = 0; i < 32; ++i) q[32 * block + i] = static_cast<int>(std::nearbyint(values[i] * inverse));
+      d[block] = highest / levels;
+      const float inverse = highest > 0 ? levels / highest : 0;
+      for (size_t i = 0; i < 32; ++i) {
+        const int nearest = static_cast<int>(std::nearbyint(values[i] * inverse));
+        code[32 * block + i] = nearest + ((nearest & 255) == 128);  // no low digit is −128
+      }
     }
   }
 
   std::vector<float> values() const {
-    std::vector<float> x(q.size());
-    for (size_t i = 0; i < q.size(); ++i) x[i] = d[i / 32] * static_cast<float>(q[i]);
+    std::vector<float> x(code.size());
+    for (size_t i = 0; i < code.size(); ++i) x[i] = d[i / 32] * static_cast<float>(code[i]);
     return x;
   }
 };

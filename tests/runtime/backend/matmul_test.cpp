@@ -42,7 +42,7 @@ class MatmulTest : public testing::TestWithParam<const TypeInfo*> {
     if (kernels.quantizes) {
       for (int64_t t = 0; t < c.n_tokens; ++t) {
         isa.matmul.quantize(x.data() + t * c.k, quantized.view(), t);
-        std::ranges::copy(ReferenceRow(row_of(x, c.k, t)).values(), effective.begin() + t * c.k);
+        std::ranges::copy(ReferenceRow(row_of(x, c.k, t), c.n_tokens).values(), effective.begin() + t * c.k);
       }
     }
     std::vector<float> y(static_cast<size_t>(stride * c.n_tokens), kUntouched);
@@ -91,35 +91,40 @@ TEST_P(MatmulTest, AgreesWithExactProducts) {
     check(*isa, {9, whole_blocks(4864), 1});
     check(*isa, {9, whole_blocks(4864), 16});
     check(*isa, {9, 3 * block, 33});
+    check(*isa, {9, whole_blocks(576), kFineTokens});
+    check(*isa, {9, whole_blocks(576), kFineTokens + 1});
     check(*isa, {9, block, 130});
   }
 }
 
 TEST_P(MatmulTest, StaysNearTheProductOfUnroundedActivations) {
-  const int64_t k = whole_blocks(896), rows = 16, n_tokens = 9;
+  const int64_t k = whole_blocks(896), rows = 16;
   for (const Kernels* isa : supported_kernels()) {
-    const MatmulKernels kernels = isa->matmul.find(type().id);
-    const Aligned<std::byte> weight = random_blocks(type(), rows * k / type().block_elements, random_);
-    const Aligned<float> x = random_floats(k * n_tokens, random_);
-    OwnedRows quantized(k, n_tokens);
-    if (kernels.quantizes) {
-      for (int64_t t = 0; t < n_tokens; ++t) isa->matmul.quantize(x.data() + t * k, quantized.view(), t);
-    }
-    std::vector<float> y(static_cast<size_t>(rows * n_tokens));
-    Aligned<std::byte> scratch(static_cast<size_t>(isa->matmul.scratch_bytes(k)));
-    kernels.multiply({weight.data(), type().id, k}, 0, rows, {x.data(), quantized.view(), n_tokens}, y.data(), rows,
-                     scratch.data());
-    std::vector<float> row(static_cast<size_t>(k));
-    for (int64_t r = 0; r < rows; ++r) {
-      type().to_float(weight.data() + r * row_bytes(type().id, k), row.data(), k);
-      const double mean_square = std::inner_product(row.begin(), row.end(), row.begin(), 0.0) / static_cast<double>(k);
-      for (int64_t t = 0; t < n_tokens; ++t) {
-        const std::span activations = row_of(x, k, t);
-        const Product expected = exact_product(row, activations);
-        const double amax = std::abs(*std::ranges::max_element(activations, {}, [](float v) { return std::abs(v); }));
-        ASSERT_NEAR(y[static_cast<size_t>(r + t * rows)], expected.value,
-                    int8_dot_tolerance(k, std::sqrt(mean_square), amax) + tolerance(kernels, k, expected.sum_abs))
-            << isa->name << " row " << r << " token " << t;
+    for (int64_t n_tokens : {int64_t{1}, kFewTokens + 1, kFineTokens + 1}) {
+      const MatmulKernels kernels = isa->matmul.find(type().id);
+      const Aligned<std::byte> weight = random_blocks(type(), rows * k / type().block_elements, random_);
+      const Aligned<float> x = random_floats(k * n_tokens, random_);
+      OwnedRows quantized(k, n_tokens);
+      if (kernels.quantizes) {
+        for (int64_t t = 0; t < n_tokens; ++t) isa->matmul.quantize(x.data() + t * k, quantized.view(), t);
+      }
+      std::vector<float> y(static_cast<size_t>(rows * n_tokens));
+      Aligned<std::byte> scratch(static_cast<size_t>(isa->matmul.scratch_bytes(k)));
+      kernels.multiply({weight.data(), type().id, k}, 0, rows, {x.data(), quantized.view(), n_tokens}, y.data(), rows,
+                       scratch.data());
+      std::vector<float> row(static_cast<size_t>(k));
+      for (int64_t r = 0; r < rows; ++r) {
+        type().to_float(weight.data() + r * row_bytes(type().id, k), row.data(), k);
+        const double mean_square = std::inner_product(row.begin(), row.end(), row.begin(), 0.0) / static_cast<double>(k);
+        for (int64_t t = 0; t < n_tokens; ++t) {
+          const std::span activations = row_of(x, k, t);
+          const Product expected = exact_product(row, activations);
+          const double amax = std::abs(*std::ranges::max_element(activations, {}, [](float v) { return std::abs(v); }));
+          ASSERT_NEAR(
+              y[static_cast<size_t>(r + t * rows)], expected.value,
+              code_dot_tolerance(k, std::sqrt(mean_square), amax, code_max(n_tokens)) + tolerance(kernels, k, expected.sum_abs))
+              << isa->name << " row " << r << " token " << t << " of " << n_tokens;
+        }
       }
     }
   }
@@ -180,36 +185,72 @@ TEST(MatmulTable, HasKernelsForTheCommonTypes) {
   }
 }
 
+// A quantized row as its three forms hold it: codes, scales and sums.
+struct RowRead {
+  std::vector<int> code;                // [K]
+  std::vector<float> d, sums, sums_16;  // [K/32], [K/32], [K/16]
+};
+
+RowRead read_row(const QuantizedRows& rows, int64_t t, int bias) {
+  RowRead read;
+  const int64_t k = rows.k;
+  for (int64_t i = 0; i < k; ++i) {
+    const uint8_t* q = rows.q + t * rows.n_digits() * k + i;
+    const int first = static_cast<int8_t>(q[0] - bias);
+    read.code.push_back(rows.n_digits() == 2 ? 256 * first + static_cast<int8_t>(q[k] - bias) : first);
+  }
+  read.d.assign(rows.d + t * k / 32, rows.d + (t + 1) * k / 32);
+  read.sums.assign(rows.sums + t * k / 32, rows.sums + (t + 1) * k / 32);
+  read.sums_16.assign(rows.sums_16 + t * k / 16, rows.sums_16 + (t + 1) * k / 16);
+  return read;
+}
+
+// The chunk that holds block b of 32 values, and its place there; the last chunk of a long row starts before the one ahead ends.
+std::pair<int64_t, int> place(int64_t k, int64_t b) {
+  if (b < k / 256 * 8) return {b / 8, static_cast<int>(b % 8)};
+  return {k / 256, static_cast<int>(k < 256 ? b : b - k / 32 + 8)};
+}
+
+RowRead read_chunks(const QuantizedRows& rows, int64_t t) {
+  RowRead read;
+  for (int64_t b = 0; b < rows.k / 32; ++b) {
+    const auto [c, at] = place(rows.k, b);
+    const ActivationChunk& chunk = rows.chunks[t * activation_chunks(rows.k) + c];
+    for (int i = 0; i < 32; ++i) {
+      const int linear = 32 * at + i, quad = at / 4 * 128 + i / 16 * 64 + at % 4 * 16 + i % 16;
+      read.code.push_back(256 * chunk.high[linear] + chunk.low[linear]);
+      EXPECT_EQ(256 * chunk.quad_high[quad] + chunk.quad_low[quad], read.code.back());
+    }
+    read.d.push_back(chunk.d_and_sums[at]);
+    read.sums.push_back(chunk.d_and_sums[8 + at]);
+    read.sums_16.push_back(chunk.sums_16[2 * at]);
+    read.sums_16.push_back(chunk.sums_16[2 * at + 1]);
+  }
+  return read;
+}
+
 TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
   std::mt19937 random(1);
-  constexpr int64_t k = 96;
   for (const Kernels* isa : supported_kernels()) {
-    for (int round = 0; round < 50; ++round) {
+    const int bias = isa->name == "scalar" || isa->name == "neon" ? 0 : 128;
+    for (int round = 0; round < 60; ++round) {
+      const int64_t k = round % 2 ? 96 : 576, n_tokens = std::vector<int64_t>{2, kFewTokens, kFineTokens + 1}[round % 3];
       Aligned<float> x = random_floats(k, random);
-      if (round == 1) std::ranges::fill(x, 0.0f);
-      if (round == 2) x[40] = 1e30f;
-      if (round == 3) std::ranges::for_each(x, [](float& v) { v *= 1e-30f; });
-      if (round == 4) std::iota(x.begin(), x.end(), -127.5f);  // ties
-      OwnedRows rows(k, 2);
+      if (round < 3) std::ranges::fill(x, 0.0f);
+      if (round / 3 == 1) x[40] = 1e30f;
+      if (round / 3 == 2) std::ranges::for_each(x, [](float& v) { v *= 1e-30f; });
+      if (round / 3 == 3) std::iota(x.begin(), x.end(), -127.5f);  // ties
+      OwnedRows rows(k, n_tokens);
       isa->matmul.quantize(x.data(), rows.view(), 1);
-      const ReferenceRow expected(x);
-      const QuantizedRows got = rows.view();
-#if defined(__x86_64__)
-      const int bias = isa->name == "scalar" ? 0 : 128;
-#else
-      const int bias = 0;
-#endif
-      for (size_t i = 0; i < static_cast<size_t>(k); ++i) {
-        ASSERT_EQ(static_cast<int8_t>(got.q[k + static_cast<int64_t>(i)] - bias), expected.q[i]) << isa->name << " " << i;
-      }
-      for (size_t b = 0; b < static_cast<size_t>(k / 32); ++b) {
-        const auto first = expected.q.begin() + static_cast<int64_t>(32 * b);
-        const float low = static_cast<float>(std::accumulate(first, first + 16, 0));
-        const float high = static_cast<float>(std::accumulate(first + 16, first + 32, 0));
-        EXPECT_EQ(got.d[3 + b], expected.d[b]);
-        EXPECT_EQ(got.sums[3 + b], expected.d[b] * (low + high));
-        EXPECT_EQ(got.sums_16[6 + 2 * b], expected.d[b] * low);
-        EXPECT_EQ(got.sums_16[6 + 2 * b + 1], expected.d[b] * high);
+      const ReferenceRow expected(x, n_tokens);
+      const RowRead got = n_tokens < kFewTokens ? read_chunks(rows.view(), 1) : read_row(rows.view(), 1, bias);
+      SCOPED_TRACE(testing::Message() << isa->name << " K " << k << " T " << n_tokens);
+      EXPECT_EQ(got.code, expected.code);
+      EXPECT_EQ(got.d, expected.d);
+      for (size_t h = 0; h < got.sums_16.size(); ++h) {
+        const auto first = expected.code.begin() + static_cast<int64_t>(16 * h);
+        EXPECT_EQ(got.sums_16[h], expected.d[h / 2] * static_cast<float>(std::accumulate(first, first + 16, 0)));
+        EXPECT_EQ(got.sums[h / 2], got.sums_16[h / 2 * 2] + got.sums_16[h / 2 * 2 + 1]);
       }
     }
   }
@@ -218,12 +259,15 @@ TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
 TEST(Quantize, LetsNanAndInfinityThrough) {
   for (const Kernels* isa : supported_kernels()) {
     for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
-      std::vector<float> x(64, 1.0f);
-      x[5] = bad;
-      OwnedRows rows(64, 1);
-      isa->matmul.quantize(x.data(), rows.view(), 0);
-      EXPECT_TRUE(std::isnan(rows.view().d[0])) << isa->name;
-      EXPECT_FALSE(std::isnan(rows.view().d[1])) << isa->name;
+      for (int64_t n_tokens : {int64_t{1}, kFewTokens}) {
+        std::vector<float> x(64, 1.0f);
+        x[5] = bad;
+        OwnedRows rows(64, n_tokens);
+        isa->matmul.quantize(x.data(), rows.view(), 0);
+        const float* d = n_tokens < kFewTokens ? rows.view().chunks->d_and_sums : rows.view().d;
+        EXPECT_TRUE(std::isnan(d[0])) << isa->name;
+        EXPECT_FALSE(std::isnan(d[1])) << isa->name;
+      }
     }
   }
 }

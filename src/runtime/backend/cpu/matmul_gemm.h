@@ -22,27 +22,33 @@ struct alignas(64) Panel {
   int32_t start[kPanelKMax / 16 * kPanelRows];    // [kPanelRows, groups] −kActivationBias · Σ of a group's codes
 };
 
-inline void store_groups(const F32x8 (&rows)[8], float* out) { store_transposed(rows, out, kPanelRows); }
-inline void store_groups(const F32x16 (&rows)[8], float* out) {
-  F32x8 half[8];
-  for (int r = 0; r < 8; ++r) half[r] = low(rows[r]);
-  store_transposed(half, out, kPanelRows);
-  for (int r = 0; r < 8; ++r) half[r] = high(rows[r]);
-  store_transposed(half, out + 8 * kPanelRows, kPanelRows);
+// Float i of row r goes to out[i · kPanelRows + r].
+template <class Row>
+inline void store_columns(Row row, float* out) {
+  F32x8 rows[8];
+  for (int r = 0; r < 8; ++r) rows[r] = row(r);
+  store_transposed(rows, out, kPanelRows);
+}
+inline void store_scales(const Scales32 (&s)[8], bool has_min, float* d, float* m) {
+  store_columns([&](int r) { return low(s[r]); }, d);
+  if (has_min) store_columns([&](int r) { return high(s[r]); }, m);
+}
+inline void store_scales(const Scales16 (&s)[8], bool has_min, float* d, float* m) {
+  store_columns([&](int r) { return low(s[r].d); }, d);
+  store_columns([&](int r) { return high(s[r].d); }, d + 8 * kPanelRows);
+  if (!has_min) return;
+  store_columns([&](int r) { return low(s[r].m); }, m);
+  store_columns([&](int r) { return high(s[r].m); }, m + 8 * kPanelRows);
 }
 
 // Decodes a chunk of 8 rows into columns `column` … of the panel, from block of 32 values `first` of the panel on.
 template <class T>
 inline void fill_chunk(const typename T::Block* const (&rows)[8], int first, int column, Panel& panel) {
-  Groups<T::kGroup> d[8], m[8];
-  for (int r = 0; r < 8; ++r) {
-    const Scales<T::kGroup> s = T::scales(rows[r]);
-    d[r] = s.d;
-    if constexpr (T::kMin) m[r] = s.m;
-  }
+  using S = decltype(T::scales(rows[0]));
+  const S scales[8] = {T::scales(rows[0]), T::scales(rows[1]), T::scales(rows[2]), T::scales(rows[3]),
+                       T::scales(rows[4]), T::scales(rows[5]), T::scales(rows[6]), T::scales(rows[7])};
   const int64_t at = static_cast<int64_t>(first) * (32 / T::kGroup) * kPanelRows + column;
-  store_groups(d, panel.d + at);
-  if constexpr (T::kMin) store_groups(m, panel.m + at);
+  store_scales(scales, T::kMin, panel.d + at, panel.m + at);
   int8_t* out = panel.codes + (static_cast<int64_t>(first) * 8 * kPanelRows + column) * 4;
 #pragma GCC unroll 4
   for (int p = 0; p < kChunk / 64; ++p) {
@@ -109,38 +115,53 @@ inline void fill_panel(const WeightRows& w, int64_t row, int64_t row_end, int64_
 }
 
 // Adds the panel's product with kTokens tokens to sums.
+// sums + the panel's codes of one group times a digit of the activations; the codes start at `codes`, token t's digits at
+// q + t · q_stride.
 template <class T, int kTokens>
+[[gnu::always_inline]] inline void add_group(const int8_t* codes, const uint8_t* q, int64_t q_stride,
+                                             IntLanes (&sums)[kTileVectors][kTokens]) {
+#pragma GCC unroll 8
+  for (int f = 0; f < T::kGroup / 4; ++f) {
+    IntLanes w[kTileVectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) w[v] = int_load(codes + (f * kPanelRows + v * kLanes) * 4);
+#pragma GCC unroll 8
+    for (int t = 0; t < kTokens; ++t) {
+      const IntLanes four = load_four(q + t * q_stride + 4 * f);
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) sums[v][t] = add_dot<T::kWide>(sums[v][t], w[v], four);
+    }
+  }
+}
+
+template <class T, int kDigits, int kTokens>
 [[gnu::always_inline]] inline void multiply_tile(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
                                                  int n_blocks, FloatLanes (&sums)[kTileVectors][kTokens]) {
-  constexpr int kFoursOfGroup = T::kGroup / 4, kGroupsOfBlock = 32 / T::kGroup;
-  const uint8_t* q = x.q + token * x.k + k_begin;
+  constexpr int kGroupsOfBlock = 32 / T::kGroup;
+  const int64_t q_stride = kDigits * x.k;
+  const uint8_t* q = x.q + token * q_stride + k_begin;
   const float* da = x.d + (token * x.k + k_begin) / 32;
   const float* minima = T::kGroup == 32 ? x.sums + (token * x.k + k_begin) / 32 : x.sums_16 + (token * x.k + k_begin) / 16;
   const int64_t d_stride = x.k / 32, min_stride = x.k / T::kGroup;
   const int8_t* codes = panel.codes;
-  for (int g = 0; g < n_blocks * kGroupsOfBlock; ++g) {
-    IntLanes products[kTileVectors][kTokens];
+  for (int g = 0; g < n_blocks * kGroupsOfBlock; ++g, codes += T::kGroup * kPanelRows, q += T::kGroup) {
+    IntLanes start[kTileVectors], products[kTileVectors][kTokens];
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v) {
-      const IntLanes start =
+      start[v] =
           kActivationBias != 0 ? int_load(panel.start + static_cast<int64_t>(g) * kPanelRows + v * kLanes) : int_broadcast(0);
 #pragma GCC unroll 8
-      for (int t = 0; t < kTokens; ++t) products[v][t] = start;
+      for (int t = 0; t < kTokens; ++t) products[v][t] = start[v];
     }
-#pragma GCC unroll 8
-    for (int f = 0; f < kFoursOfGroup; ++f) {
-      IntLanes w[kTileVectors];
+    add_group<T, kTokens>(codes, q, q_stride, products);
+    if constexpr (kDigits == 2) {
 #pragma GCC unroll 2
-      for (int v = 0; v < kTileVectors; ++v) w[v] = int_load(codes + v * kLanes * 4);
-      codes += kPanelRows * 4;
+      for (int v = 0; v < kTileVectors; ++v) {
 #pragma GCC unroll 8
-      for (int t = 0; t < kTokens; ++t) {
-        const IntLanes four = load_four(q + t * x.k + 4 * f);
-#pragma GCC unroll 2
-        for (int v = 0; v < kTileVectors; ++v) products[v][t] = add_dot<T::kWide>(products[v][t], w[v], four);
+        for (int t = 0; t < kTokens; ++t) products[v][t] = times_256(products[v][t]) + start[v];
       }
+      add_group<T, kTokens>(codes, q + x.k, q_stride, products);
     }
-    q += T::kGroup;
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v) {
       const int64_t at = static_cast<int64_t>(g) * kPanelRows + v * kLanes;
@@ -160,7 +181,7 @@ template <class T, int kTokens>
 }
 
 // y[0 … n_rows) of each token: set from the first panel of a row, added to from the others.
-template <class T, int kTokens>
+template <class T, int kDigits, int kTokens>
 [[gnu::noinline]] inline void panel_times_tokens(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
                                                  int n_blocks, int n_rows, float* y, int64_t y_stride) {
   float* out = y + token * y_stride;
@@ -173,7 +194,7 @@ template <class T, int kTokens>
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) sums[v][t] = lanes_zero();
   }
-  multiply_tile<T, kTokens>(panel, x, token, k_begin, n_blocks, sums);
+  multiply_tile<T, kDigits, kTokens>(panel, x, token, k_begin, n_blocks, sums);
   const bool add = k_begin != 0;
   if (n_rows == kPanelRows) {
 #pragma GCC unroll 8
@@ -193,23 +214,27 @@ template <class T, int kTokens>
   }
 }
 
+template <class T, int kDigits>
+inline void panel_times_all(const Panel& panel, const QuantizedRows& x, int64_t k_begin, int n_blocks, int n_rows, float* y,
+                            int64_t y_stride) {
+  int64_t t = 0;
+  for (; t + kTileTokens <= x.n_tokens; t += kTileTokens)
+    panel_times_tokens<T, kDigits, kTileTokens>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
+  for (; t + 2 <= x.n_tokens; t += 2) panel_times_tokens<T, kDigits, 2>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
+  if (t < x.n_tokens) panel_times_tokens<T, kDigits, 1>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
+}
+
 template <class T>
 inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                  Panel& panel) {
+  const auto times_all = x.quantized.n_digits() == 2 ? panel_times_all<T, 2> : panel_times_all<T, 1>;
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     const int n_rows = row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows;
     for (int64_t k_begin = 0, k_end = 0; k_begin < w.k; k_begin = k_end) {
       k_end = w.k - k_begin < kPanelKMax ? w.k : k_begin + kPanelK;
       const int n_blocks = static_cast<int>((k_end - k_begin) / 32);
       fill_panel<T>(w, row, row_end, k_begin, n_blocks, panel);
-      int64_t t = 0;
-      for (; t + kTileTokens <= x.n_tokens; t += kTileTokens) {
-        panel_times_tokens<T, kTileTokens>(panel, x.quantized, t, k_begin, n_blocks, n_rows, y + row, y_stride);
-      }
-      for (; t + 2 <= x.n_tokens; t += 2) {
-        panel_times_tokens<T, 2>(panel, x.quantized, t, k_begin, n_blocks, n_rows, y + row, y_stride);
-      }
-      if (t < x.n_tokens) panel_times_tokens<T, 1>(panel, x.quantized, t, k_begin, n_blocks, n_rows, y + row, y_stride);
+      times_all(panel, x.quantized, k_begin, n_blocks, n_rows, y + row, y_stride);
     }
   }
 }

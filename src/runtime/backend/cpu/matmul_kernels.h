@@ -1,8 +1,8 @@
 // Matrix products with weights of any type: the functions that one instruction set exports for them.
 //
 // A weight is multiplied straight from the mapping (few tokens) or through a panel of decoded rows in the thread's scratch
-// (many). Integer-coded types are multiplied with activations quantized to int8; the float types, and types without a kernel of
-// their own, with the f32 activations. All functions are pure and thread-safe; none allocates.
+// (many). Integer-coded types are multiplied with activations quantized to one or two int8 digits; the float types, and types
+// without a kernel of their own, with the f32 activations. All functions are pure and thread-safe; none allocates.
 #pragma once
 
 #include <cstddef>
@@ -12,18 +12,43 @@
 
 namespace lupo::cpu {
 
-// Rows of activations for integer dot products: x ≈ d · q with one scale for each 32 values. K is a multiple of 32.
-// Buffers belong to the caller and are aligned to 64 bytes; row t starts at t times the width stated.
-struct QuantizedRows {
-  uint8_t* q;      // [K, T] codes in the instruction set's own form (x86: q + 128; others: q); |q| <= 127
-  float* d;        // [K/32, T] scales
-  float* sums;     // [K/32, T] d · Σ q over each 32 values: what the minimum of a weight block is multiplied with
-  float* sums_16;  // [K/16, T] the same over each 16 values
-  int64_t k;       // K
+// Activations of fewer tokens than this are multiplied row by row of the weight; from here on a panel of decoded rows pays.
+inline constexpr int64_t kFewTokens = 8;
+// Up to here activations have 16-bit codes: a step is then bound by reading the weights, or is a short prompt, whose user reads
+// each token. Longer prompts have 8-bit codes, as the reference engine always has.
+inline constexpr int64_t kFineTokens = 64;
+
+// 256 activations of one token, when tokens are few: x ≈ d · c with the code c = 256 · high + low, |high| and |low| <= 127. Of a
+// row whose length K is no multiple of 256 the last chunk holds the last 256 values, with d and sums of those in the chunk before
+// as 0; of a row with K < 256 it is filled up with zeros.
+struct alignas(64) ActivationChunk {
+  int8_t high[256], low[256];
+  int8_t quad_high[256], quad_low[256];  // [16, 4, 2, 2] the same, from (16 values, 2 halves, 4 blocks, 2): see Codes128
+  float d_and_sums[16];  // [8, 2] d of each 32 values; d · Σ c of them, which minima of weights are multiplied with
+  float sums_16[16];     // d · Σ c of each 16 values
 };
 
-// Bytes of QuantizedRows' four buffers for one token: q, d, sums, sums_16.
-constexpr int64_t quantized_row_bytes(int64_t k) { return k + k / 32 * 4 * 4; }
+constexpr int64_t activation_chunks(int64_t k) { return (k + 255) / 256; }
+
+// Rows of activations for integer dot products, one scale for each 32 values. K is a multiple of 32. Buffers belong to the
+// caller and are aligned to 64 bytes; row t starts at t times the width stated.
+struct QuantizedRows {
+  int64_t k;                // K
+  int64_t n_tokens;         // T
+  ActivationChunk* chunks;  // [activation_chunks(K), T] where T < kFewTokens; the rest is not used then
+  uint8_t* q;               // [K, n_digits, T] codes, or high then low digits, in the instruction set's own form (x86: + 128)
+  float* d;                 // [K/32, T]
+  float* sums;              // [K/32, T]
+  float* sums_16;           // [K/16, T]
+
+  int n_digits() const { return n_tokens <= kFineTokens ? 2 : 1; }  // of base 256
+};
+
+// Bytes of QuantizedRows::q for up to T tokens of up to K values.
+constexpr int64_t code_bytes(int64_t k, int64_t n_tokens) {
+  const int64_t n_fine = n_tokens < kFineTokens ? n_tokens : kFineTokens;
+  return k * (n_tokens > 2 * n_fine ? n_tokens : 2 * n_fine);
+}
 
 // What a batch of tokens brings to a product. Only the form that MatmulKernels::quantizes names is read.
 struct Activations {

@@ -8,12 +8,10 @@
 namespace lupo::cpu {
 namespace {
 
-inline constexpr int64_t kGemmTokens = 8;  // from here on a panel pays
-
 template <class T>
 void multiply_coded(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                     void* scratch) {
-  if (x.n_tokens < kGemmTokens) {
+  if (x.n_tokens < kFewTokens) {
     gemv<T>(w, row_begin, row_end, x, y, y_stride);
   } else {
     gemm<T>(w, row_begin, row_end, x, y, y_stride, *static_cast<Panel*>(scratch));

@@ -15,9 +15,15 @@ double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_
 
 }  // namespace
 
-QuantizedRows StepContext::quantized_rows(int64_t k) const {
-  return {reinterpret_cast<uint8_t*>(workspace + layout.codes), floats(layout.scales), floats(layout.sums),
-          floats(layout.sums_16), k};
+QuantizedRows StepContext::quantized_rows(int64_t k, int64_t n_tokens) const {
+  std::byte* codes = workspace + layout.codes;
+  return {k,
+          n_tokens,
+          reinterpret_cast<ActivationChunk*>(codes),
+          reinterpret_cast<uint8_t*>(codes),
+          floats(layout.scales),
+          floats(layout.sums),
+          floats(layout.sums_16)};
 }
 
 const float* StepContext::rope_cosine(int32_t node, int64_t token) const {

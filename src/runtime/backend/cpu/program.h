@@ -32,7 +32,7 @@ struct StepContext {
   const Tensor& tensor(TensorId id) const { return graph[id]; }
   float* floats(int64_t offset) const { return reinterpret_cast<float*>(workspace + offset); }
   std::byte* thread_scratch(int thread) const { return workspace + layout.threads + thread * layout.thread_bytes; }
-  QuantizedRows quantized_rows(int64_t k) const;
+  QuantizedRows quantized_rows(int64_t k, int64_t n_tokens) const;
   const float* rope_cosine(int32_t node, int64_t token) const;  // [n_rot/2], the sines [n_rot/2] follow
 };
 

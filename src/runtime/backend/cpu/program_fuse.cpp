@@ -211,7 +211,9 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
     }
   }
   const int64_t k = layout.quantized_k;
-  layout.codes = take(k * n_rows);
+  // Chunks of few tokens or codes of more: a step has one or the other.
+  const int64_t few = std::min(n_rows, kFewTokens - 1) * activation_chunks(k) * static_cast<int64_t>(sizeof(ActivationChunk));
+  layout.codes = take(std::max(few, code_bytes(k, n_rows)));
   layout.scales = take(k / 32 * n_rows * kFloat);
   layout.sums = take(k / 32 * n_rows * kFloat);
   layout.sums_16 = take(k / 16 * n_rows * kFloat);

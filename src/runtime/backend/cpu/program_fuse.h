@@ -47,7 +47,7 @@ Schedule make_schedule(const Graph& graph, const Kernels& kernels);
 // Where everything lies in the workspace: bytes from its start, each a multiple of 64.
 struct WorkspaceLayout {
   int64_t quantized_k = 0;                               // greatest K that is quantized; 0: none
-  int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;  // the four buffers of QuantizedRows
+  int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;  // the buffers of QuantizedRows; codes: chunks or q
   int64_t partials = 0, partials_bytes = 0;              // of attention split by keys
   int64_t threads = 0, thread_bytes = 0;                 // each thread's scratch
   int64_t bytes = 0;                                     // in all

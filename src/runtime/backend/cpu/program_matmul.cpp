@@ -9,7 +9,7 @@ namespace {
 // Ranges of rows that a thread takes in one phase: enough for an even finish, few enough that the counter is no cost.
 constexpr int64_t kRangesPerThread = 8;
 // With few tokens there is no panel to fill and a range may be short.
-constexpr int64_t kFewTokens = 8, kRowsMin = 8;
+constexpr int64_t kRowsMin = 8;
 
 void multiply_rows(const StepContext& context, const Node& node, const Activations& x, int64_t begin, int64_t end,
                    void* scratch) {
@@ -29,7 +29,8 @@ void multiply_rows(const StepContext& context, const Node& node, const Activatio
 void run_matmul(const StepContext& context, const Phase& phase, int thread) {
   const Node& first = context.node(phase.nodes.front());
   const int64_t k = context.tensor(first.in[0]).shape.dim[0];
-  const Activations x{context.execution.f32(first.in[1]), context.quantized_rows(k), context.n_rows(phase)};
+  const int64_t n_tokens = context.n_rows(phase);
+  const Activations x{context.execution.f32(first.in[1]), context.quantized_rows(k, n_tokens), n_tokens};
   int64_t n_rows = 0;
   for (int32_t i : phase.nodes) n_rows += context.tensor(context.node(i).in[0]).shape.dim[1];
   const int64_t tile = x.n_tokens < kFewTokens ? kRowsMin : context.kernels.matmul.row_tile;

@@ -83,7 +83,8 @@ void run_row(const StepContext& context, const Phase& phase, int64_t row) {
   for (int32_t i : phase.nodes) RowNode(context, i, row).run();
   if (phase.quantized == kNone) return;
   const int64_t k = context.tensor(phase.quantized).shape.dim[0];
-  context.kernels.matmul.quantize(context.execution.f32(phase.quantized) + row * k, context.quantized_rows(k), row);
+  context.kernels.matmul.quantize(context.execution.f32(phase.quantized) + row * k,
+                                  context.quantized_rows(k, context.n_rows(phase)), row);
 }
 
 void run_head(const StepContext& context, int32_t node, int64_t token, const float* x, float* out) {

@@ -10,6 +10,9 @@ struct Codes {
 struct Codes64 {
   Codes a, b;
 };
+struct Codes128 {
+  Codes64 low, high;
+};
 struct I32x16 {
   int32x4_t v[4];
 };
@@ -43,6 +46,12 @@ inline Codes nibbles(const void* p) {
   return {vandq_u8(bytes, vdupq_n_u8(15)), vshrq_n_u8(bytes, 4)};
 }
 inline Codes64 nibbles_of_two(const void* a, const void* b) { return {nibbles(a), nibbles(b)}; }
+template <int kStride>
+inline Codes128 nibbles_of_four(const void* p) {
+  const auto sixteen = [p](int i) { return vld1q_u8(static_cast<const uint8_t*>(p) + i * kStride); };
+  const Codes64 all{Codes{sixteen(0), sixteen(1)}, Codes{sixteen(2), sixteen(3)}};
+  return {field(all, 0, 15), field(all, 4, 15)};
+}
 inline Codes64 fields(const void* p, int shift_a, int shift_b, int mask) {
   const Codes c = load_32(p);
   return {field_32(c, shift_a, mask), field_32(c, shift_b, mask)};
@@ -62,23 +71,39 @@ inline Codes add_where_32(Codes c, uint32_t bits, int value) {
 inline Codes64 add_where(Codes64 c, uint32_t bits_a, uint32_t bits_b, int value) {
   return {add_where_32(c.a, bits_a, value), add_where_32(c.b, bits_b, value)};
 }
+inline Codes128 add_where(Codes128 c, uint32_t a, uint32_t b, uint32_t d, uint32_t e, int value) {
+  const auto low_halves = [](uint32_t x, uint32_t y) { return (x & 0xffff) | y << 16; };
+  const auto high_halves = [](uint32_t x, uint32_t y) { return x >> 16 | (y & 0xffff0000); };
+  return {add_where(c.low, low_halves(a, b), low_halves(d, e), value),
+          add_where(c.high, high_halves(a, b), high_halves(d, e), value)};
+}
 inline Codes64 lookup(const int8_t* table, Codes64 c) {
   const uint8x16_t t = vreinterpretq_u8_s8(vld1q_s8(table));
   return {Codes{vqtbl1q_u8(t, c.a.a), vqtbl1q_u8(t, c.a.b)}, Codes{vqtbl1q_u8(t, c.b.a), vqtbl1q_u8(t, c.b.b)}};
 }
+inline Codes128 lookup(const int8_t* table, Codes128 c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
 inline constexpr int kActivationBias = 0;
 inline constexpr int kWideOffset = 0;
-inline Codes64 load_activations(const uint8_t* p) { return load_64(p); }
 
 inline int32x4_t four_products(int32x4_t sum, uint8x16_t w, uint8x16_t q) {
   return vdotq_s32(sum, vreinterpretq_s8_u8(w), vreinterpretq_s8_u8(q));
 }
+// 256 times what `high` gives, and what `low` gives.
+inline int32x4_t digit_products(uint8x16_t w, const int8_t* high, const int8_t* low) {
+  const auto digits = [](const int8_t* p) { return vreinterpretq_u8_s8(vld1q_s8(p)); };
+  return four_products(vshlq_n_s32(four_products(vdupq_n_s32(0), w, digits(high)), 8), w, digits(low));
+}
 template <bool kWide>
-inline I32x16 dot(Codes64 w, Codes64 q) {
-  const int32x4_t zero = vdupq_n_s32(0);
-  return {{four_products(zero, w.a.a, q.a.a), four_products(zero, w.a.b, q.a.b), four_products(zero, w.b.a, q.b.a),
-           four_products(zero, w.b.b, q.b.b)}};
+inline I32x16 dot(Codes64 w, const int8_t* high, const int8_t* low) {
+  return {{digit_products(w.a.a, high, low), digit_products(w.a.b, high + 16, low + 16),
+           digit_products(w.b.a, high + 32, low + 32), digit_products(w.b.b, high + 48, low + 48)}};
+}
+template <bool kWide>
+inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
+  const I32x16 first = dot<kWide>(w.low, high, low), second = dot<kWide>(w.high, high + 64, low + 64);
+  return {{vaddq_s32(first.v[0], second.v[0]), vaddq_s32(first.v[1], second.v[1]), vaddq_s32(first.v[2], second.v[2]),
+           vaddq_s32(first.v[3], second.v[3])}};
 }
 
 inline F32x8 broadcast_8(float x) { return {vdupq_n_f32(x), vdupq_n_f32(x)}; }
@@ -87,11 +112,6 @@ inline F32x8 zero_8() { return broadcast_8(0); }
 inline F32x16 zero_16() { return broadcast_16(0); }
 inline F32x8 load_8(const float* p) { return {vld1q_f32(p), vld1q_f32(p + 4)}; }
 inline F32x16 load_16(const float* p) { return {load_8(p), load_8(p + 8)}; }
-inline F32x8 load_8_from(const float* p, int first) {
-  float kept[8] = {};
-  for (int i = first; i < 8; ++i) kept[i] = p[i];
-  return load_8(kept);
-}
 inline F32x16 to_float(I32x16 x) {
   return {F32x8{vcvtq_f32_s32(x.v[0]), vcvtq_f32_s32(x.v[1])}, F32x8{vcvtq_f32_s32(x.v[2]), vcvtq_f32_s32(x.v[3])}};
 }
@@ -105,6 +125,8 @@ inline F32x8 low(F32x16 x) { return x.a; }
 inline F32x8 high(F32x16 x) { return x.b; }
 inline float sum(F32x8 x) { return vaddvq_f32(vaddq_f32(x.a, x.b)); }
 inline float sum(F32x16 x) { return sum(x.a + x.b); }
+inline float sum(F32x16 x, F32x16 y, float factor) { return sum(fma(y.a + y.b, broadcast_8(factor), x.a + x.b)); }
+inline float sum_high(F32x16 x, F32x16 y, float factor) { return sum(fma(y.b, broadcast_8(factor), x.a + x.b)); }
 
 inline float half(uint16_t bits) { return half_to_float(bits); }
 inline F32x8 from_u8(uint64_t bytes) {
@@ -134,24 +156,37 @@ inline uint64_t deal(uint32_t value) {
 }
 inline F32x16 from_i8_16(const int8_t* p) { return {from_i8(p), from_i8(p + 8)}; }
 
-template <int kStride, int kAt = 0>
-inline F32x8 strided_halves(const void* p) {
+inline F32x16 join(F32x8 x, F32x8 y) { return {x, y}; }
+inline F32x16 two_halves(const void* p) {
+  uint16_t bits[2];
+  __builtin_memcpy(bits, p, 4);
+  return {broadcast_8(half(bits[0])), broadcast_8(half(bits[1]))};
+}
+
+template <int kStride, int kAt>
+inline F32x8 strided_halves_8(const void* p) {
   uint16_t bits[8];
   for (int i = 0; i < 8; ++i) __builtin_memcpy(bits + i, static_cast<const char*>(p) + kAt + i * kStride, 2);
   const float16x8_t h = vreinterpretq_f16_u16(vld1q_u16(bits));
   return {vcvt_f32_f16(vget_low_f16(h)), vcvt_f32_f16(vget_high_f16(h))};
 }
+template <int kStride, int kA, int kB>
+inline F32x16 strided_halves(const void* p) {
+  const F32x8 a = strided_halves_8<kStride, kA>(p);
+  if constexpr (kA == kB) return {a, a};
+  return {a, strided_halves_8<kStride, kB>(p)};
+}
 
 inline F32x16 twice(F32x8 x) {
   return {F32x8{vzip1q_f32(x.a, x.a), vzip2q_f32(x.a, x.a)}, F32x8{vzip1q_f32(x.b, x.b), vzip2q_f32(x.b, x.b)}};
 }
-inline F32x16 spread(F32x8 groups, int pair) {
-  const float32x4_t four = pair < 2 ? groups.a : groups.b;
+inline F32x16 spread_32(F32x16 groups, int pair) {
+  const float32x4_t four = pair < 2 ? groups.a.a : groups.a.b;
   return {broadcast_8(four[pair % 2 * 2]), broadcast_8(four[pair % 2 * 2 + 1])};
 }
-inline F32x16 spread(F32x16 groups, int pair) {
-  const F32x8 eight = pair < 2 ? groups.a : groups.b;
-  const float32x4_t four = pair % 2 == 0 ? eight.a : eight.b;
+inline F32x16 spread_16(F32x16 groups, int part) {
+  const F32x8 eight = part < 2 ? groups.a : groups.b;
+  const float32x4_t four = part % 2 == 0 ? eight.a : eight.b;
   return {F32x8{vdupq_n_f32(four[0]), vdupq_n_f32(four[1])}, F32x8{vdupq_n_f32(four[2]), vdupq_n_f32(four[3])}};
 }
 
@@ -221,6 +256,8 @@ template <bool kWide>
 inline IntLanes subtract_bias(IntLanes sum, IntLanes) {
   return sum;
 }
+inline IntLanes times_256(IntLanes x) { return {vshlq_n_s32(x.v, 8)}; }
+inline IntLanes operator+(IntLanes x, IntLanes y) { return {vaddq_s32(x.v, y.v)}; }
 inline IntLanes load_four(const uint8_t* q) {
   int32_t four;
   __builtin_memcpy(&four, q, 4);

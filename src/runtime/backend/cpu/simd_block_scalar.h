@@ -10,6 +10,9 @@ struct Codes {
 struct Codes64 {
   uint8_t v[64];
 };
+struct Codes128 {
+  Codes64 low, high;
+};
 struct I32x16 {
   int32_t v[16];
 };
@@ -52,6 +55,12 @@ inline Codes64 nibbles_of_two(const void* a, const void* b) {
   const uint8_t* half[2] = {static_cast<const uint8_t*>(a), static_cast<const uint8_t*>(b)};
   return fill<Codes64>([&](int i) { return static_cast<uint8_t>((half[i / 32][i % 16] >> (i % 32 / 16 * 4)) & 15); });
 }
+template <int kStride>
+inline Codes128 nibbles_of_four(const void* p) {
+  const auto byte = [p](int i) { return static_cast<const uint8_t*>(p)[i / 16 * kStride + i % 16]; };
+  return {fill<Codes64>([&](int i) { return static_cast<uint8_t>(byte(i) & 15); }),
+          fill<Codes64>([&](int i) { return static_cast<uint8_t>(byte(i) >> 4); })};
+}
 inline Codes64 fields(const void* p, int shift_a, int shift_b, int mask) {
   const uint8_t* byte = static_cast<const uint8_t*>(p);
   return fill<Codes64>([&](int i) { return static_cast<uint8_t>(shifted(byte[i % 32], i < 32 ? shift_a : shift_b) & mask); });
@@ -64,21 +73,34 @@ inline Codes64 add_where(const Codes64& c, uint32_t bits_a, uint32_t bits_b, int
   return fill<Codes64>(
       [&](int i) { return static_cast<uint8_t>(c.v[i] + ((i < 32 ? bits_a : bits_b) >> (i % 32) & 1) * value); });
 }
+inline Codes128 add_where(const Codes128& c, uint32_t a, uint32_t b, uint32_t d, uint32_t e, int value) {
+  const uint32_t bits[4] = {a, b, d, e};
+  const auto added = [&](const Codes64& codes, int shift) {
+    return fill<Codes64>(
+        [&](int i) { return static_cast<uint8_t>(codes.v[i] + (bits[i / 16] >> (i % 16 + shift) & 1) * value); });
+  };
+  return {added(c.low, 0), added(c.high, 16)};
+}
 inline Codes64 lookup(const int8_t* table, const Codes64& c) {
   return fill<Codes64>([&](int i) { return static_cast<uint8_t>(table[c.v[i]]); });
 }
+inline Codes128 lookup(const int8_t* table, const Codes128& c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
 inline constexpr int kActivationBias = 0;
 inline constexpr int kWideOffset = 0;
-inline Codes64 load_activations(const uint8_t* p) { return load_64(p); }
 
 template <bool kWide>
-inline I32x16 dot(const Codes64& w, const Codes64& a) {
+inline I32x16 dot(const Codes64& w, const int8_t* high, const int8_t* low) {
   return fill<I32x16>([&](int i) {
     int32_t total = 0;
-    for (int j = 4 * i; j < 4 * i + 4; ++j) total += static_cast<int8_t>(w.v[j]) * static_cast<int8_t>(a.v[j]);
+    for (int j = 4 * i; j < 4 * i + 4; ++j) total += static_cast<int8_t>(w.v[j]) * (256 * high[j] + low[j]);
     return total;
   });
+}
+template <bool kWide>
+inline I32x16 dot_quad(const Codes128& w, const int8_t* high, const int8_t* low) {
+  const I32x16 first = dot<kWide>(w.low, high, low), second = dot<kWide>(w.high, high + 64, low + 64);
+  return fill<I32x16>([&](int i) { return first.v[i] + second.v[i]; });
 }
 
 inline F32x8 broadcast_8(float a) {
@@ -91,9 +113,6 @@ inline F32x8 zero_8() { return broadcast_8(0); }
 inline F32x16 zero_16() { return broadcast_16(0); }
 inline F32x8 load_8(const float* p) { return load_bytes<F32x8>(p); }
 inline F32x16 load_16(const float* p) { return load_bytes<F32x16>(p); }
-inline F32x8 load_8_from(const float* p, int first) {
-  return fill<F32x8>([&](int i) { return i < first ? 0 : p[i]; });
-}
 inline F32x16 to_float(const I32x16& a) {
   return fill<F32x16>([&](int i) { return static_cast<float>(a.v[i]); });
 }
@@ -118,6 +137,8 @@ inline float sum(const F32x8& a) {
   return (four[0] + four[2]) + (four[1] + four[3]);
 }
 inline float sum(const F32x16& a) { return sum(low(a) + high(a)); }
+inline float sum(const F32x16& a, const F32x16& b, float factor) { return sum(a + b * broadcast_16(factor)); }
+inline float sum_high(const F32x16& a, const F32x16& b, float factor) { return sum(a) + factor * sum(high(b)); }
 
 inline float half(uint16_t bits) { return half_to_float(bits); }
 template <class Vector, class Byte>
@@ -147,23 +168,30 @@ inline uint64_t deal(uint32_t value) {
 }
 inline F32x16 from_i8_16(const int8_t* p) { return from_bytes<F32x16>(p); }
 
-template <int kStride, int kAt = 0>
-inline F32x8 strided_halves(const void* p) {
-  return fill<F32x8>([&](int i) {
-    uint16_t bits;
-    __builtin_memcpy(&bits, static_cast<const char*>(p) + kAt + i * kStride, 2);
-    return half(bits);
-  });
+inline F32x16 join(const F32x8& a, const F32x8& b) {
+  return fill<F32x16>([&](int i) { return i < 8 ? a.v[i] : b.v[i - 8]; });
+}
+inline float half_at(const void* p, int byte) {
+  uint16_t bits;
+  __builtin_memcpy(&bits, static_cast<const char*>(p) + byte, 2);
+  return half(bits);
+}
+inline F32x16 two_halves(const void* p) {
+  return fill<F32x16>([&](int i) { return half_at(p, i / 8 * 2); });
+}
+template <int kStride, int kA, int kB>
+inline F32x16 strided_halves(const void* p) {
+  return fill<F32x16>([&](int i) { return half_at(p, (i < 8 ? kA : kB) + i % 8 * kStride); });
 }
 
 inline F32x16 twice(const F32x8& a) {
   return fill<F32x16>([&](int i) { return a.v[i / 2]; });
 }
-inline F32x16 spread(const F32x8& groups, int pair) {
+inline F32x16 spread_32(const F32x16& groups, int pair) {
   return fill<F32x16>([&](int i) { return groups.v[2 * pair + i / 8]; });
 }
-inline F32x16 spread(const F32x16& groups, int pair) {
-  return fill<F32x16>([&](int i) { return groups.v[4 * pair + i / 4]; });
+inline F32x16 spread_16(const F32x16& groups, int part) {
+  return fill<F32x16>([&](int i) { return groups.v[4 * part + i / 4]; });
 }
 
 // Group i of four codes of row r goes to out + i · stride + 4 r (bytes); 8 groups, 8 rows.
@@ -223,6 +251,12 @@ inline IntLanes add_dot(IntLanes sum, IntLanes w, IntLanes a) {
 template <bool kWide>
 inline IntLanes subtract_bias(IntLanes sum, IntLanes) {
   return sum;
+}
+inline IntLanes times_256(IntLanes a) {
+  return fill<IntLanes>([&](int i) { return a.v[i] * 256; });
+}
+inline IntLanes operator+(IntLanes a, IntLanes b) {
+  return fill<IntLanes>([&](int i) { return a.v[i] + b.v[i]; });
 }
 inline IntLanes load_four(const uint8_t* q) {
   int32_t four;

@@ -29,15 +29,18 @@ inline __m256i four_products(__m256i w, __m256i a) {
   const __m256i s = kWide ? _mm256_sign_epi8(a, w) : a;
   return _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1));  // pairs <= 2 · 128 · 127: no saturation
 }
+// The same with activations of two digits.
+template <bool kWide>
+inline __m256i digit_products(__m256i w, const int8_t* high, const int8_t* low) {
+  const __m256i u = kWide ? _mm256_abs_epi8(w) : w, a = load_32(high).v, b = load_32(low).v;
+  const __m256i first = _mm256_maddubs_epi16(u, kWide ? _mm256_sign_epi8(a, w) : a);
+  const __m256i second = _mm256_maddubs_epi16(u, kWide ? _mm256_sign_epi8(b, w) : b);
+  return _mm256_add_epi32(_mm256_madd_epi16(first, _mm256_set1_epi16(256)), _mm256_madd_epi16(second, _mm256_set1_epi16(1)));
+}
 #endif
 
 inline F32x8 zero_8() { return {_mm256_setzero_ps()}; }
 inline F32x8 load_8(const float* p) { return {_mm256_loadu_ps(p)}; }
-// Lanes first … 7 of p, zeros before.
-inline F32x8 load_8_from(const float* p, int first) {
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  return {_mm256_maskload_ps(p, _mm256_cmpgt_epi32(lane, _mm256_set1_epi32(first - 1)))};
-}
 inline F32x8 broadcast_8(float a) { return {_mm256_set1_ps(a)}; }
 inline F32x8 operator+(F32x8 a, F32x8 b) { return {_mm256_add_ps(a.v, b.v)}; }
 inline F32x8 operator*(F32x8 a, F32x8 b) { return {_mm256_mul_ps(a.v, b.v)}; }
@@ -165,11 +168,8 @@ inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
   const __m512i zero = _mm512_setzero_si512();
   return {_mm512_sub_epi32(sum.v, _mm512_dpbusd_epi32(zero, _mm512_set1_epi8(static_cast<char>(kActivationBias)), w.v))};
 }
-inline IntLanes load_four(const uint8_t* q) {
-  int32_t four;
-  __builtin_memcpy(&four, q, 4);
-  return int_broadcast(four);
-}
+inline IntLanes times_256(IntLanes a) { return {_mm512_slli_epi32(a.v, 8)}; }
+inline IntLanes operator+(IntLanes a, IntLanes b) { return {_mm512_add_epi32(a.v, b.v)}; }
 
 #else
 
@@ -218,6 +218,8 @@ template <bool kWide>
 inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
   return {_mm256_sub_epi32(sum.a, bias_products<kWide>(w.a)), _mm256_sub_epi32(sum.b, bias_products<kWide>(w.b))};
 }
+inline IntLanes times_256(IntLanes x) { return {_mm256_slli_epi32(x.a, 8), _mm256_slli_epi32(x.b, 8)}; }
+inline IntLanes operator+(IntLanes x, IntLanes y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
 #else
 inline IntLanes int_load(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
 inline void int_store(void* p, IntLanes x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x.a); }
@@ -231,14 +233,17 @@ template <bool kWide>
 inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
   return {_mm256_sub_epi32(sum.a, bias_products<kWide>(w.a))};
 }
+inline IntLanes times_256(IntLanes x) { return {_mm256_slli_epi32(x.a, 8)}; }
+inline IntLanes operator+(IntLanes x, IntLanes y) { return {_mm256_add_epi32(x.a, y.a)}; }
 #endif
+
+#endif
+
 inline IntLanes load_four(const uint8_t* q) {
   int32_t four;
   __builtin_memcpy(&four, q, 4);
   return int_broadcast(four);
 }
-
-#endif
 
 }  // namespace
 }  // namespace lupo::cpu

@@ -4,6 +4,9 @@
 struct Codes64 {
   Codes a, b;
 };
+struct Codes128 {
+  Codes64 low, high;
+};
 struct I32x16 {
   __m256i a, b;
 };
@@ -15,9 +18,6 @@ inline Codes64 load_64(const void* p) { return {load_32(p), load_32(static_cast<
 inline Codes low(Codes64 c) { return c.a; }
 inline Codes high(Codes64 c) { return c.b; }
 inline Codes64 join(Codes a, Codes b) { return {a, b}; }
-inline Codes load_activations_32(const uint8_t* p) { return {_mm256_xor_si256(load_32(p).v, bytes_of(0x80))}; }
-inline Codes64 load_activations(const uint8_t* p) { return {load_activations_32(p), load_activations_32(p + 32)}; }
-
 inline Codes field_32(Codes c, int shift, int mask) {
   const __m256i shifted = shift > 0 ? _mm256_srli_epi16(c.v, shift) : shift < 0 ? _mm256_slli_epi16(c.v, -shift) : c.v;
   return {_mm256_and_si256(shifted, bytes_of(mask))};
@@ -29,6 +29,15 @@ inline Codes nibbles(const void* p) {
   return {_mm256_and_si256(_mm256_srlv_epi32(twice, _mm256_setr_epi32(0, 0, 0, 0, 4, 4, 4, 4)), bytes_of(15))};
 }
 inline Codes64 nibbles_of_two(const void* a, const void* b) { return {nibbles(a), nibbles(b)}; }
+
+template <int kStride>
+inline Codes128 nibbles_of_four(const void* p) {
+  const auto sixteen = [p](int i) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(p) + i * kStride));
+  };
+  const Codes64 all{Codes{_mm256_set_m128i(sixteen(1), sixteen(0))}, Codes{_mm256_set_m128i(sixteen(3), sixteen(2))}};
+  return {field(all, 0, 15), field(all, 4, 15)};
+}
 
 inline Codes64 fields(const void* p, int shift_a, int shift_b, int mask) {
   const Codes c = load_32(p);
@@ -49,14 +58,26 @@ inline Codes add_where_32(Codes c, uint32_t bits, int value) {
 inline Codes64 add_where(Codes64 c, uint32_t bits_a, uint32_t bits_b, int value) {
   return {add_where_32(c.a, bits_a, value), add_where_32(c.b, bits_b, value)};
 }
+inline Codes128 add_where(Codes128 c, uint32_t a, uint32_t b, uint32_t d, uint32_t e, int value) {
+  const auto low_halves = [](uint32_t x, uint32_t y) { return (x & 0xffff) | y << 16; };
+  const auto high_halves = [](uint32_t x, uint32_t y) { return x >> 16 | (y & 0xffff0000); };
+  return {add_where(c.low, low_halves(a, b), low_halves(d, e), value),
+          add_where(c.high, high_halves(a, b), high_halves(d, e), value)};
+}
 inline Codes64 lookup(const int8_t* table, Codes64 c) {
   const __m256i t = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
   return {Codes{_mm256_shuffle_epi8(t, c.a.v)}, Codes{_mm256_shuffle_epi8(t, c.b.v)}};
 }
+inline Codes128 lookup(const int8_t* table, Codes128 c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
 template <bool kWide>
-inline I32x16 dot(Codes64 w, Codes64 a) {
-  return {four_products<kWide>(w.a.v, a.a.v), four_products<kWide>(w.b.v, a.b.v)};
+inline I32x16 dot(Codes64 w, const int8_t* high, const int8_t* low) {
+  return {digit_products<kWide>(w.a.v, high, low), digit_products<kWide>(w.b.v, high + 32, low + 32)};
+}
+template <bool kWide>
+inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
+  const I32x16 first = dot<kWide>(w.low, high, low), second = dot<kWide>(w.high, high + 64, low + 64);
+  return {_mm256_add_epi32(first.a, second.a), _mm256_add_epi32(first.b, second.b)};
 }
 
 inline F32x16 zero_16() { return {zero_8(), zero_8()}; }
@@ -69,14 +90,23 @@ inline F32x16 fma(F32x16 x, F32x16 y, F32x16 z) { return {fma(x.a, y.a, z.a), fm
 inline F32x8 low(F32x16 x) { return x.a; }
 inline F32x8 high(F32x16 x) { return x.b; }
 inline float sum(F32x16 x) { return sum(x.a + x.b); }
+inline float sum(F32x16 x, F32x16 y, float factor) { return sum(fma(y.a + y.b, broadcast_8(factor), x.a + x.b)); }
+inline float sum_high(F32x16 x, F32x16 y, float factor) { return sum(fma(y.b, broadcast_8(factor), x.a + x.b)); }
 inline F32x16 from_u8_16(uint64_t a, uint64_t b) { return {from_u8(a), from_u8(b)}; }
 inline F32x8 from_i8(const int8_t* p) {
   return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))};
 }
 inline F32x16 from_i8_16(const int8_t* p) { return {from_i8(p), from_i8(p + 8)}; }
 
-template <int kStride, int kAt = 0>
-inline F32x8 strided_halves(const void* p) {
+inline F32x16 join(F32x8 x, F32x8 y) { return {x, y}; }
+inline F32x16 two_halves(const void* p) {
+  uint16_t bits[2];
+  __builtin_memcpy(bits, p, 4);
+  return {broadcast_8(half(bits[0])), broadcast_8(half(bits[1]))};
+}
+
+template <int kStride, int kAt>
+inline F32x8 strided_halves_8(const void* p) {
   const char* byte = static_cast<const char*>(p);
   const auto at = [byte](int i) {
     uint16_t bits;
@@ -93,16 +123,22 @@ inline F32x8 strided_halves(const void* p) {
   h = _mm_insert_epi16(h, at(7), 7);
   return {_mm256_cvtph_ps(h)};
 }
+template <int kStride, int kA, int kB>
+inline F32x16 strided_halves(const void* p) {
+  const F32x8 a = strided_halves_8<kStride, kA>(p);
+  if constexpr (kA == kB) return {a, a};
+  return {a, strided_halves_8<kStride, kB>(p)};
+}
 
 inline F32x8 permute(F32x8 x, __m256i lane) { return {_mm256_permutevar8x32_ps(x.v, lane)}; }
 inline F32x16 twice(F32x8 x) {
   return {permute(x, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)), permute(x, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7))};
 }
-inline F32x16 spread(F32x8 groups, int pair) {
-  return {permute(groups, _mm256_set1_epi32(2 * pair)), permute(groups, _mm256_set1_epi32(2 * pair + 1))};
+inline F32x16 spread_32(F32x16 groups, int pair) {
+  return {permute(groups.a, _mm256_set1_epi32(2 * pair)), permute(groups.a, _mm256_set1_epi32(2 * pair + 1))};
 }
-inline F32x16 spread(F32x16 groups, int pair) {
-  const F32x8 half = pair < 2 ? groups.a : groups.b;
-  const __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1), _mm256_set1_epi32(4 * (pair % 2)));
+inline F32x16 spread_16(F32x16 groups, int part) {
+  const F32x8 half = part < 2 ? groups.a : groups.b;
+  const __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1), _mm256_set1_epi32(4 * (part % 2)));
   return {permute(half, lane), permute(half, _mm256_add_epi32(lane, _mm256_set1_epi32(2)))};
 }

@@ -6,8 +6,10 @@
 //   kOffset   what to subtract from a raw code to get c of w = d · c + m
 //   kWide     codes are −128…127 in two's complement and not 0…127
 //   kMin      there is an m
+//   kNibbles  values j and j + 16 of a block of 32 share a byte: there is a quad()
 //   scales(b)   d and m of the groups of 256 values: 8 blocks of 32 from b, or the block of 256 at b
 //   codes(b, p) the raw codes of values 64 p … 64 p + 63 of them
+//   quad(b)     the raw codes of 4 blocks
 #pragma once
 
 #include "runtime/backend/cpu/simd_block.h"
@@ -15,27 +17,15 @@
 namespace lupo::cpu {
 namespace {
 
-// A float for each group of 256 values.
-template <int kGroup>
-struct GroupsOf;
-template <>
-struct GroupsOf<32> {
-  using type = F32x8;
-};
-template <>
-struct GroupsOf<16> {
-  using type = F32x16;
-};
-template <int kGroup>
-using Groups = typename GroupsOf<kGroup>::type;
+// Scales of 8 groups of 32 in one vector: d in the low half; in the high one m, or d again where there are no minima.
+using Scales32 = F32x16;
 
-template <int kGroup>
-struct Scales {
-  Groups<kGroup> d;
-  Groups<kGroup> m;  // read only if the type has minima
+// Scales of 16 groups of 16. m is read only if the type has minima.
+struct Scales16 {
+  F32x16 d, m;
 
-  Scales(Groups<kGroup> d) : d(d), m(d) {}
-  Scales(Groups<kGroup> d, Groups<kGroup> m) : d(d), m(m) {}
+  Scales16(F32x16 d) : d(d), m(d) {}
+  Scales16(F32x16 d, F32x16 m) : d(d), m(m) {}
 };
 
 inline uint32_t load_u32(const void* p) {
@@ -59,6 +49,11 @@ inline KScales unpack_k_scales(const uint8_t* packed) {
   const uint64_t high_scale = (high & 0x0f0f0f0f) | ((low_scale >> 2) & 0x30303030);
   const uint64_t high_min = ((high >> 4) & 0x0f0f0f0f) | ((low_min >> 2) & 0x30303030);
   return {(low_scale & 0x3f3f3f3f) | high_scale << 32, (low_min & 0x3f3f3f3f) | high_min << 32};
+}
+// The same times d and −dmin, which lie at `halves`.
+inline Scales32 k_scales(const void* halves, const uint8_t* packed) {
+  const KScales s = unpack_k_scales(packed);
+  return from_u8_16(s.scale, s.min) * two_halves(halves) * join(broadcast_8(1), broadcast_8(-1));
 }
 
 }  // namespace
