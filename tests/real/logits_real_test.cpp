@@ -29,6 +29,7 @@ class RealModel : public testing::TestWithParam<const char*> {
     auto model = Model::open(cache_folder() / "models" / golden_["file"].get<std::string>());
     ASSERT_TRUE(model) << model.error().what << " (scripts/fetch-models.sh fetches it)";
     model_.emplace(std::move(*model));
+    exact_ = nlohmann::json::parse(std::ifstream(LUPO_TESTS_DIR "/goldens/models/" + family() + "-exact.json"));
   }
 
   std::unique_ptr<Engine> load(int64_t n_ctx, int64_t n_batch, Type kv = Type::f32) {
@@ -39,35 +40,60 @@ class RealModel : public testing::TestWithParam<const char*> {
     return std::move(*engine);
   }
 
-  nlohmann::json golden_;
+  // The parameter without the type of the weights.
+  static std::string family() {
+    const std::string name = GetParam();
+    return name.substr(0, name.find("-q4"));
+  }
+
+  // Logits of every position of a prompt.
+  std::unique_ptr<Engine> run(const std::vector<int32_t>& ids, const char* backend, int64_t n_batch = 64) {
+    const RuntimeOptions options{
+        .backend = backend, .n_ctx = 512, .n_batch = n_batch, .n_outputs = n_batch, .k_type = Type::f32, .v_type = Type::f32};
+    auto engine = Engine::load(*model_, *probe(real_env()), options);
+    EXPECT_TRUE(engine) << engine.error().what;
+    std::vector<int32_t> outputs(ids.size());
+    std::iota(outputs.begin(), outputs.end(), 0);
+    const StepSequence sequence{0, static_cast<int32_t>(ids.size()), 0};
+    EXPECT_TRUE((*engine)->run({ids, {&sequence, 1}, outputs}));
+    return std::move(*engine);
+  }
+
+  nlohmann::json golden_, exact_;  // of the quantized model, and of the same weights as F32
   std::optional<Model> model_;
 };
 
-// The reference rounds activations to int8, and so do we, each in its own order of sums: two such runs differ by up to 0.45 on
-// gemma even for one build of llama.cpp with another thread count, and llama.cpp with F32 weights differs from this golden by up
-// to 0.86 on SmolLM2 (see the exact golden below). So single logits may differ by 1.2 and the mean of the top ten by 0.5.
-constexpr double kSingleMax = 1.2, kMeanMax = 0.5;
+// The reference rounds activations to 8 bits (K-quants: 256 to a scale); on F32 weights it rounds nothing but sums. We stand
+// where the latter stands. Its GELU comes from a table of halves, which moves gemma's logits by 0.012.
+constexpr double kExactMax = 0.02;
+// What rounding alone moves a logit of the reference by is up to 0.86 on SmolLM2 and 0.94 on gemma; elsewhere this holds.
+constexpr double kGoldenMax = 0.5;
+
+TEST_P(RealModel, logits_equal_the_reference_on_f32_weights) {
+  for (const auto& prompt : exact_["logits"]) {
+    const auto engine = run(prompt["ids"].get<std::vector<int32_t>>(), "cpu");
+    for (const auto& expected : prompt["positions"])
+      for (size_t i = 0; i < expected["top_ids"].size(); ++i)
+        EXPECT_NEAR(engine->logits(expected["pos"].get<int64_t>())[expected["top_ids"][i].get<size_t>()],
+                    expected["top_logits"][i].get<float>(), kExactMax)
+            << "position " << expected["pos"] << " rank " << i;
+  }
+}
 
 TEST_P(RealModel, logits_agree_with_the_reference) {
-  for (const auto& prompt : golden_["logits"]) {
-    const auto ids = prompt["ids"].get<std::vector<int32_t>>();
-    const auto engine = load(512, 64);
-    std::vector<int32_t> outputs(ids.size());
-    std::iota(outputs.begin(), outputs.end(), 0);
-    ASSERT_LE(ids.size(), 64u);
-    const StepSequence sequence{0, static_cast<int32_t>(ids.size()), 0};
-    ASSERT_TRUE(engine->run({ids, {&sequence, 1}, outputs}));
-    for (const auto& expected : prompt["positions"]) {
+  for (size_t p = 0; p < golden_["logits"].size(); ++p) {
+    const auto& prompt = golden_["logits"][p];
+    const auto engine = run(prompt["ids"].get<std::vector<int32_t>>(), "cpu");
+    for (size_t at = 0; at < prompt["positions"].size(); ++at) {
+      const auto& expected = prompt["positions"][at];
       const auto row = engine->logits(expected["pos"].get<int64_t>());
       const auto top_ids = expected["top_ids"].get<std::vector<size_t>>();
       const auto top_logits = expected["top_logits"].get<std::vector<float>>();
-      double sum = 0;
+      const auto exact = exact_["logits"][p]["positions"][at]["top_logits"].get<std::vector<float>>();
       for (size_t i = 0; i < top_ids.size(); ++i) {
-        EXPECT_NEAR(row[top_ids[i]], top_logits[i], kSingleMax)
+        EXPECT_NEAR(row[top_ids[i]], top_logits[i], std::max<double>(kGoldenMax, std::abs(exact[i] - top_logits[i]) + kExactMax))
             << prompt["prompt"] << " position " << expected["pos"] << " rank " << i;
-        sum += std::abs(row[top_ids[i]] - top_logits[i]);
       }
-      EXPECT_LT(sum / static_cast<double>(top_ids.size()), kMeanMax) << prompt["prompt"] << " position " << expected["pos"];
       if (top_logits[0] - top_logits[1] > 0.15f) {
         EXPECT_EQ(std::max_element(row.begin(), row.end()) - row.begin(), static_cast<std::ptrdiff_t>(top_ids[0]));
       }
@@ -75,10 +101,33 @@ TEST_P(RealModel, logits_agree_with_the_reference) {
   }
 }
 
-// Along the reference's own tokens, whose margin was at least 0.15: each is our best as well, or behind it by no more than what
-// the rounding of activations to int8 moves a logit. (The ref backend, which does not round, takes
-// the golden's tokens on the two prompts tried, where the kernels do not.)
-TEST_P(RealModel, greedy_continuation_follows_the_reference) {
+// A prompt longer than kFineTokens is multiplied with 8-bit codes: where the exact margin is wide, the best token stays the best.
+TEST_P(RealModel, a_long_prompt_keeps_the_best_tokens) {
+  std::vector<int32_t> ids;
+  while (ids.size() < 80)
+    for (const auto& prompt : exact_["logits"])
+      for (const auto& id : prompt["ids"]) ids.push_back(id.get<int32_t>());
+  const auto coarse = run(ids, "cpu", 128);
+  const auto fine = load(512, 16, Type::f32);
+  int n_wide = 0;
+  Session session(*fine);
+  for (int64_t t = 0; t < static_cast<int64_t>(ids.size()); ++t) {
+    ASSERT_TRUE(session.append(ids[static_cast<size_t>(t)]));
+    std::vector<float> exact(session.logits().begin(), session.logits().end());
+    const auto best = std::max_element(exact.begin(), exact.end()) - exact.begin();
+    const float highest = exact[static_cast<size_t>(best)];
+    exact[static_cast<size_t>(best)] = -INFINITY;
+    if (highest - *std::max_element(exact.begin(), exact.end()) < 1) continue;
+    ++n_wide;
+    const auto row = coarse->logits(t);
+    EXPECT_EQ(std::max_element(row.begin(), row.end()) - row.begin(), best) << "position " << t;
+  }
+  EXPECT_GT(n_wide, 10);
+}
+
+// Along the reference's own tokens, whose margin was at least 0.15: each is our best as well, or so near to it (the last token of
+// one of the nine: 0.017) that the exact engine decides otherwise.
+TEST_P(RealModel, greedy_continuation_is_that_of_the_reference) {
   for (const auto& prompt : golden_["greedy"]) {
     const auto engine = load(512, 64);
     Session session(*engine);
@@ -90,7 +139,7 @@ TEST_P(RealModel, greedy_continuation_follows_the_reference) {
     ASSERT_TRUE(session.sync(ids));
     for (const int32_t expected : prompt["ids"].get<std::vector<int32_t>>()) {
       const auto row = session.logits();
-      EXPECT_GT(row[static_cast<size_t>(expected)], *std::max_element(row.begin(), row.end()) - kMeanMax)
+      EXPECT_GE(row[static_cast<size_t>(expected)], *std::max_element(row.begin(), row.end()) - kExactMax)
           << prompt["prompt"] << " token " << expected;
       ASSERT_TRUE(session.append(expected));
     }
@@ -98,25 +147,14 @@ TEST_P(RealModel, greedy_continuation_follows_the_reference) {
 }
 
 // The ref backend rounds nothing, and neither does the reference on F32 weights: they agree to the last digits of a float sum.
-TEST(ExactModel, ref_backend_equals_the_reference_on_f32_weights) {
-  const auto golden = nlohmann::json::parse(std::ifstream(LUPO_TESTS_DIR "/goldens/models/smollm2-135m-instruct-exact.json"));
-  const auto model = Model::open(cache_folder() / "models" / golden["file"].get<std::string>());
-  ASSERT_TRUE(model) << model.error().what << " (scripts/fetch-models.sh fetches it)";
-  const RuntimeOptions options{
-      .backend = "ref", .n_ctx = 32, .n_batch = 32, .n_outputs = 32, .k_type = Type::f32, .v_type = Type::f32};
-  const auto engine = Engine::load(*model, *probe(real_env()), options);
-  ASSERT_TRUE(engine) << engine.error().what;
-  for (const auto& prompt : golden["logits"]) {
-    const auto ids = prompt["ids"].get<std::vector<int32_t>>();
-    std::vector<int32_t> outputs(ids.size());
-    std::iota(outputs.begin(), outputs.end(), 0);
-    const StepSequence sequence{0, static_cast<int32_t>(ids.size()), 0};
-    ASSERT_TRUE((*engine)->run({ids, {&sequence, 1}, outputs}));
-    for (const auto& expected : prompt["positions"])
-      for (size_t i = 0; i < expected["top_ids"].size(); ++i)
-        EXPECT_NEAR((*engine)->logits(expected["pos"].get<int64_t>())[expected["top_ids"][i].get<size_t>()],
-                    expected["top_logits"][i].get<float>(), 1e-3);
-  }
+TEST_P(RealModel, ref_backend_equals_the_reference_on_f32_weights) {
+  const auto& prompt = exact_["logits"][0];
+  const auto engine = run(prompt["ids"].get<std::vector<int32_t>>(), "ref");
+  const double tolerance = std::string_view(GetParam()).starts_with("gemma") ? kExactMax : 1e-3;
+  for (const auto& expected : prompt["positions"])
+    for (size_t i = 0; i < expected["top_ids"].size(); ++i)
+      EXPECT_NEAR(engine->logits(expected["pos"].get<int64_t>())[expected["top_ids"][i].get<size_t>()],
+                  expected["top_logits"][i].get<float>(), tolerance);
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, RealModel,

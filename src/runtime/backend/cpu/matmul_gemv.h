@@ -104,12 +104,20 @@ struct PaddedRow {
   }
 };
 
+// Asks for what lies kPrefetchBytes behind n blocks; behind the weight it is only a hint.
+template <class Block>
+[[gnu::always_inline]] inline void prefetch(const Block* row, int64_t n) {
+  const uintptr_t ahead = reinterpret_cast<uintptr_t>(row) + kPrefetchBytes;
+#pragma GCC unroll 8
+  for (uintptr_t b = 0; b < static_cast<uintptr_t>(n) * sizeof(Block); b += 64)
+    __builtin_prefetch(reinterpret_cast<const void*>(ahead + b), 0, 3);
+}
+
 // kRows rows of K >= 256 values, or of PaddedRows, times kTokens tokens: rows[r] to y[r + t · y_stride].
 template <class T, int kRows, int kTokens>
 inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t k, const ActivationChunk* a, int64_t a_stride,
                           float* y, int64_t y_stride) {
   constexpr int64_t kAdvance = kChunk / kBlockElements<T>;
-  constexpr uintptr_t kChunkBytes = kAdvance * sizeof(typename T::Block);
   const typename T::Block* row[kRows];
   RowSums sums[kRows][kTokens];
 #pragma GCC unroll 4
@@ -121,9 +129,7 @@ inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t
   for (int64_t c = k / kChunk; c > 0; --c, ++a) {
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
-      const uintptr_t ahead = reinterpret_cast<uintptr_t>(row[r]) + kPrefetchBytes;  // may lie behind the weight: only a hint
-#pragma GCC unroll 8
-      for (uintptr_t b = 0; b < kChunkBytes; b += 64) __builtin_prefetch(reinterpret_cast<const void*>(ahead + b), 0, 3);
+      prefetch(row[r], kAdvance);
       add_chunk<T, kTokens>(row[r], a, a_stride, 0, sums[r]);
       row[r] += kAdvance;
     }
@@ -132,7 +138,10 @@ inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t
     if (k % kChunk != 0) {  // the rows' last chunks again, without the blocks that are done
       const int done = static_cast<int>((kChunk - k % kChunk) / 32);
 #pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) add_chunk<T, kTokens>(row[r] - done, a, a_stride, done, sums[r]);
+      for (int r = 0; r < kRows; ++r) {
+        prefetch(row[r], kBlocksOfChunk - done);
+        add_chunk<T, kTokens>(row[r] - done, a, a_stride, done, sums[r]);
+      }
     }
   }
 #pragma GCC unroll 4

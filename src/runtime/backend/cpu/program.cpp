@@ -88,9 +88,16 @@ void CpuProgram::finish_phase(const StepContext& context) {
 
 void CpuProgram::record(const Phase& phase) {
   if (trace_ == nullptr) return;
-  const double now = seconds_now();
-  trace_->push_back({phase.main_node, now - phase_begin_});
+  const double now = seconds_now(), seconds = now - phase_begin_;
   phase_begin_ = now;
+  if (phase.kind != Phase::Kind::matmul) return trace_->push_back({phase.main_node, seconds});
+  // Products of one input run together: each gets its share by rows.
+  const auto n_rows = [this](int32_t i) {
+    return static_cast<double>(graph_[graph_.nodes[static_cast<size_t>(i)].in[0]].shape.dim[1]);
+  };
+  double total = 0;
+  for (int32_t i : phase.nodes) total += n_rows(i);
+  for (int32_t i : phase.nodes) trace_->push_back({i, seconds * n_rows(i) / total});
 }
 
 void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, int thread) {
