@@ -58,22 +58,28 @@ Value Builder::add_node(Attrs attrs, std::vector<TensorId> in) {
   return node.out;
 }
 
-Value Builder::weight(const std::string& name, const Shape& shape, bool is_vector) {
-  if (const auto known = asked_.find(name); known != asked_.end()) return known->second;
+// `shape` is that of the part wanted; of a vector, `rows` counts elements.
+Value Builder::weight(const std::string& name, const Shape& shape, bool is_vector, Rows rows) {
+  const std::string key = fmt::format("{}:{}", name, rows.first);
+  if (const auto known = asked_.find(key); known != asked_.end()) return known->second;
+  Shape whole = shape;
+  whole.dim[is_vector ? 0 : 1] = rows.n_total;
   const auto found = weights_.find(name);
-  if (found == weights_.end()) return problem(fmt::format("tensor '{}' {} is missing", name, to_string(shape))), kNone;
+  if (found == weights_.end()) return problem(fmt::format("tensor '{}' {} is missing", name, to_string(whole))), kNone;
   used_.insert(found->first);
   const WeightInfo& info = found->second;
-  if (info.shape != shape) problem(fmt::format("tensor '{}' is {}, wanted {}", name, to_string(info.shape), to_string(shape)));
+  if (info.shape != whole) problem(fmt::format("tensor '{}' is {}, wanted {}", name, to_string(info.shape), to_string(whole)));
   if (is_vector ? info.type != Type::f32 : !is_matrix_type(info.type))
     problem(fmt::format("tensor '{}' has type {}, wanted {}", name, type_info(info.type).name,
                         is_vector ? "F32" : "a floating or quantized type"));
-  return asked_[name] = add_tensor({info.type, info.shape, Life::weight, StatePolicy::none, name});
+  return asked_[key] = add_tensor({info.type, shape, Life::weight, StatePolicy::none, name, rows.first});
 }
 
-Value Builder::vector(const std::string& name, int64_t width) { return weight(name, {{width, 1, 1, 1}}, true); }
+Value Builder::vector(const std::string& name, int64_t width) { return weight(name, {{width, 1, 1, 1}}, true, {0, width}); }
 Value Builder::vector_if(const std::string& name, int64_t width) { return has(name) ? vector(name, width) : kNone; }
-Value Builder::matrix(const std::string& name, int64_t n_in, int64_t n_out) { return weight(name, {{n_in, n_out, 1, 1}}, false); }
+Value Builder::matrix(const std::string& name, int64_t n_in, int64_t n_out) {
+  return weight(name, {{n_in, n_out, 1, 1}}, false, {0, n_out});
+}
 
 Value Builder::state(std::string_view name, Type type, const Shape& shape, StatePolicy policy) {
   return add_tensor({type, shape, Life::state, policy, block(name)});
@@ -84,12 +90,21 @@ Value Builder::embed(const std::string& name, int64_t width, int64_t n_vocab, fl
   return add_node(EmbedAttrs{scale}, {table, graph_.tokens});
 }
 
+Value Builder::embed_positions(const std::string& name, int64_t width, int64_t n_positions) {
+  if (request_.n_ctx > n_positions && !bad_request_)
+    bad_request_ =
+        Error{Layer::runtime, "context-too-long",
+              fmt::format("a context of {} tokens: this model has learned positions for {}", request_.n_ctx, n_positions),
+              fmt::format("--ctx {}", n_positions)};
+  return add_node(EmbedAttrs{}, {matrix(name + ".weight", width, n_positions), graph_.positions});
+}
+
 Value Builder::norm(Value x, const std::string& name, int64_t width, float eps, bool rms) {
   const Value weight = vector(name + ".weight", width), bias = vector_if(name + ".bias", width);
   return add_node(NormAttrs{width, eps, rms}, {x, weight, bias});
 }
 
-Value Builder::linear(Value x, const std::string& name, int64_t n_out) {
+Value Builder::linear(Value x, const std::string& name, int64_t n_out, Rows rows) {
   if (x == kNone) {  // a broken operand: the weight's width is not known, but its absence still is worth a line
     const auto found = weights_.find(name + ".weight");
     if (found == weights_.end())
@@ -99,8 +114,9 @@ Value Builder::linear(Value x, const std::string& name, int64_t n_out) {
     if (const auto bias = weights_.find(name + ".bias"); bias != weights_.end()) used_.insert(bias->first);
     return kNone;
   }
-  const Value weight = matrix(name + ".weight", graph_[x].shape.dim[0], n_out), bias = vector_if(name + ".bias", n_out);
-  return add_node(LinearAttrs{}, {weight, x, bias});
+  const Value matrix = weight(name + ".weight", {{graph_[x].shape.dim[0], n_out, 1, 1}}, false, rows);
+  const Value bias = has(name + ".bias") ? weight(name + ".bias", {{n_out, 1, 1, 1}}, true, rows) : kNone;
+  return add_node(LinearAttrs{}, {matrix, x, bias});
 }
 
 Value Builder::rope(Value x, const RopeAttrs& attrs, Value factors) { return add_node(attrs, {x, graph_.positions, factors}); }
@@ -131,6 +147,7 @@ Value Builder::attend(Value q, Value k, Value v, Cache cache, const AttendAttrs&
 }
 
 Value Builder::glu(Value gate, Value up, Activation act) { return add_node(GluAttrs{act}, {gate, up}); }
+Value Builder::activate(Value x, Activation act) { return add_node(ActivateAttrs{act}, {x}); }
 Value Builder::add(Value a, Value b) { return add_node(AddAttrs{}, {a, b}); }
 Value Builder::scale(Value x, float factor) { return add_node(ScaleAttrs{factor}, {x}); }
 Value Builder::softcap(Value x, float cap) { return add_node(SoftcapAttrs{cap}, {x}); }

@@ -55,17 +55,25 @@ class Builder {
   Value vector_if(const std::string& name, int64_t width);
   // A matrix [n_in, n_out] of a floating or quantized type.
   Value matrix(const std::string& name, int64_t n_in, int64_t n_out);
+  // Rows `first` … of a tensor in the file that has n_total of them: one of several weights that were fused into one.
+  struct Rows {
+    int64_t first, n_total;
+  };
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
   void ignore(std::string_view name) { used_.insert(name); }
 
   // Ops; `name` is the GGUF name without ".weight" / ".bias". A bias is used where the file has one.
   Value embed(const std::string& name, int64_t width, int64_t n_vocab, float scale = 1);
+  // A learned vector for each position [width, T]; a context beyond the n_positions of the table is refused.
+  Value embed_positions(const std::string& name, int64_t width, int64_t n_positions);
   Value norm(Value x, const std::string& name, int64_t width, float eps, bool rms = true);
-  Value linear(Value x, const std::string& name, int64_t n_out);
+  Value linear(Value x, const std::string& name, int64_t n_out) { return linear(x, name, n_out, {0, n_out}); }
+  Value linear(Value x, const std::string& name, int64_t n_out, Rows rows);
   Value rope(Value x, const RopeAttrs& attrs, Value factors = kNone);
   Cache cache(int64_t n_kv_head, int64_t head_dim, int64_t head_dim_v, int64_t window = 0);  // of the present layer
   Value attend(Value q, Value k, Value v, Cache cache, const AttendAttrs& attrs, Value sinks = kNone);
   Value glu(Value gate, Value up, Activation act);
+  Value activate(Value x, Activation act);
   Value add(Value a, Value b);
   Value scale(Value x, float factor);
   Value softcap(Value x, float cap);
@@ -77,7 +85,7 @@ class Builder {
  private:
   Value add_tensor(Tensor tensor);
   Value add_node(Attrs attrs, std::vector<TensorId> in);
-  Value weight(const std::string& name, const Shape& shape, bool is_vector);
+  Value weight(const std::string& name, const Shape& shape, bool is_vector, Rows rows);
   Value state(std::string_view name, Type type, const Shape& shape, StatePolicy policy);
   void problem(std::string text);
 

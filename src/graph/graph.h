@@ -59,7 +59,8 @@ struct Tensor {
   Shape shape;
   Life life;
   StatePolicy policy = StatePolicy::none;
-  std::string name;  // GGUF name of a weight; "blk.3.k_cache" of a state; name of the making op otherwise
+  std::string name;       // GGUF name of a weight; "blk.3.k_cache" of a state; name of the making op otherwise
+  int64_t first_row = 0;  // of a weight: where it begins in the file's tensor of that name (fused weights are rows of one)
 };
 
 struct Node {

@@ -50,6 +50,11 @@ Result<Graph> Model::graph(const GraphRequest& request) const {
   return builder.finish(arch_->build(builder, hparams_));
 }
 
-const std::byte* Model::weight(const Graph& graph, TensorId id) const { return file_->find(graph[id].name)->data; }
+const std::byte* Model::weight(const Graph& graph, TensorId id) const {
+  const Tensor& tensor = graph[id];
+  // A part of a vector begins at an element, one of a matrix at a row.
+  const int64_t row = tensor.shape.dim[1] == 1 ? type_info(tensor.type).block_bytes : row_bytes(tensor.type, tensor.shape.dim[0]);
+  return file_->find(tensor.name)->data + tensor.first_row * row;
+}
 
 }  // namespace lupo

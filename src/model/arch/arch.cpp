@@ -41,54 +41,111 @@ Value rope_factors(Builder& b, const Hparams& hp) {
   return b.vector_if("rope_freqs.weight", half);
 }
 
+namespace {
+
+// Queries, keys or values: a weight of their own, or rows of the fused attn_qkv.
+struct Projection {
+  const char* name;
+  int64_t n_out, first;
+};
+
+Value project(Builder& b, Value h, const Projection& p, int64_t n_total) {
+  if (!b.has(b.block("attn_qkv.weight"))) return b.linear(h, b.block(p.name), p.n_out);
+  return b.linear(h, b.block("attn_qkv"), p.n_out, {p.first, n_total});
+}
+
+RopeAttrs rope_attrs(const Hparams& hp, const RopeParams& rope, bool neox) {
+  return {.head_dim = hp.head_dim,
+          .n_rot = rope.n_rot,
+          .neox = neox,
+          .freq_base = rope.freq_base,
+          .freq_scale = rope.freq_scale,
+          .ext_factor = rope.ext_factor,
+          .attn_factor = rope.attn_factor,
+          .beta_fast = rope.beta_fast,
+          .beta_slow = rope.beta_slow,
+          .n_ctx_orig = rope.n_ctx_orig};
+}
+
+}  // namespace
+
+Value block_norm(Builder& b, const Hparams& hp, Value x, std::string_view name) {
+  return b.norm(x, b.block(name), hp.n_embd, hp.norm_eps, hp.norm_is_rms);
+}
+
 Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const RopeParams& rope, const AttentionStyle& style) {
   const int64_t n_head = hp.n_head[static_cast<size_t>(layer)], n_kv_head = hp.n_kv_head[static_cast<size_t>(layer)];
-  Value q = b.linear(h, b.block("attn_q"), n_head * hp.head_dim);             // [H·D, T]
-  Value k = b.linear(h, b.block("attn_k"), n_kv_head * hp.head_dim);          // [G·D, T]
-  const Value v = b.linear(h, b.block("attn_v"), n_kv_head * hp.head_dim_v);  // [G·Dv, T]
-  if (style.head_norms) {
-    q = b.norm(q, b.block("attn_q_norm"), hp.head_dim, hp.norm_eps);
-    k = b.norm(k, b.block("attn_k_norm"), hp.head_dim, hp.norm_eps);
+  const int64_t n_q = n_head * hp.head_dim, n_k = n_kv_head * hp.head_dim, n_v = n_kv_head * hp.head_dim_v;
+  const int64_t n_total = n_q + n_k + n_v;
+  Value q = project(b, h, {"attn_q", n_q, 0}, n_total);                // [H·D, T]
+  Value k = project(b, h, {"attn_k", n_k, n_q}, n_total);              // [G·D, T]
+  const Value v = project(b, h, {"attn_v", n_v, n_q + n_k}, n_total);  // [G·Dv, T]
+  const auto turn = [&] {
+    if (!style.rope) return;
+    q = b.rope(q, rope_attrs(hp, rope, style.neox), style.factors);
+    k = b.rope(k, rope_attrs(hp, rope, style.neox), style.factors);
+  };
+  if (style.norm_after_rope) turn();
+  if (style.qk_norm != QkNorm::none) {
+    const bool is_whole = style.qk_norm == QkNorm::whole;
+    q = b.norm(q, b.block("attn_q_norm"), is_whole ? n_q : hp.head_dim, hp.norm_eps);
+    k = b.norm(k, b.block("attn_k_norm"), is_whole ? n_k : hp.head_dim, hp.norm_eps);
   }
-  const RopeAttrs attrs{.head_dim = hp.head_dim,
-                        .n_rot = rope.n_rot,
-                        .neox = style.neox,
-                        .freq_base = rope.freq_base,
-                        .freq_scale = rope.freq_scale,
-                        .ext_factor = rope.ext_factor,
-                        .attn_factor = rope.attn_factor,
-                        .beta_fast = rope.beta_fast,
-                        .beta_slow = rope.beta_slow,
-                        .n_ctx_orig = rope.n_ctx_orig};
-  q = b.rope(q, attrs, style.factors);
-  k = b.rope(k, attrs, style.factors);
+  if (!style.norm_after_rope) turn();
   const float scale = hp.attention_scale > 0 ? hp.attention_scale : 1 / std::sqrt(static_cast<float>(hp.head_dim));
   const AttendAttrs attend{.n_head = n_head,
                            .n_kv_head = n_kv_head,
                            .head_dim = hp.head_dim,
                            .head_dim_v = hp.head_dim_v,
                            .scale = scale,
-                           .window = style.window};
+                           .window = style.window,
+                           .softcap = hp.attention_softcap};
   const Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend);  // [H·Dv, T]
   return b.linear(mixed, b.block("attn_output"), hp.n_embd);
 }
 
-Value gated_ffn(Builder& b, const Hparams& hp, Value h, int64_t layer, Activation act) {
-  const int64_t n_ff = hp.n_ff[static_cast<size_t>(layer)];
-  const Value gate = b.linear(h, b.block("ffn_gate"), n_ff), up = b.linear(h, b.block("ffn_up"), n_ff);  // [F, T]
-  return b.linear(b.glu(gate, up, act), b.block("ffn_down"), hp.n_embd);
+Ffn gated(Activation act) {
+  return [act](Builder& b, const Hparams& hp, Value h, int64_t layer) {
+    const int64_t n_ff = hp.n_ff[static_cast<size_t>(layer)];
+    const bool is_fused = !b.has(b.block("ffn_gate.weight"));  // gate, then up, in one weight
+    const Value gate = is_fused ? b.linear(h, b.block("ffn_up"), n_ff, {0, 2 * n_ff}) : b.linear(h, b.block("ffn_gate"), n_ff);
+    const Value up = is_fused ? b.linear(h, b.block("ffn_up"), n_ff, {n_ff, 2 * n_ff}) : b.linear(h, b.block("ffn_up"), n_ff);
+    return b.linear(b.glu(gate, up, act), b.block("ffn_down"), hp.n_embd);
+  };
 }
 
-Value decoder(Builder& b, const Hparams& hp, float embed_scale, const std::function<Value(Value x, int64_t layer)>& block) {
-  Value x = b.embed("token_embd", hp.n_embd, hp.n_vocab, embed_scale);  // [C, T]
+Ffn plain(Activation act) {
+  return [act](Builder& b, const Hparams& hp, Value h, int64_t layer) {
+    const Value up = b.linear(h, b.block("ffn_up"), hp.n_ff[static_cast<size_t>(layer)]);  // [F, T]
+    return b.linear(b.activate(up, act), b.block("ffn_down"), hp.n_embd);
+  };
+}
+
+Value decoder(Builder& b, const Hparams& hp, const Block& block) {
+  Value x = b.embed("token_embd", hp.n_embd, hp.n_vocab, hp.embed_scale);  // [C, T]
+  if (b.has("position_embd.weight")) x = b.add(x, b.embed_positions("position_embd", hp.n_embd, hp.n_ctx_train));
   for (int64_t layer = 0; layer < hp.n_layer; ++layer) {
     b.at_layer(layer);
     x = block(x, layer);
   }
   b.at_layer(-1);
-  x = b.norm(b.select_outputs(x), "output_norm", hp.n_embd, hp.norm_eps);                          // [C, O]
-  const Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
+  x = b.norm(b.select_outputs(x), "output_norm", hp.n_embd, hp.norm_eps, hp.norm_is_rms);    // [C, O]
+  Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
+  if (hp.logit_scale != 1) logits = b.scale(logits, hp.logit_scale);
   return hp.logit_softcap > 0 ? b.softcap(logits, hp.logit_softcap) : logits;
+}
+
+Value plain_decoder(Builder& b, const Hparams& hp, AttentionStyle style, const Ffn& ffn) {
+  style.factors = rope_factors(b, hp);
+  const auto scaled = [&](Value part) { return hp.residual_scale == 1 ? part : b.scale(part, hp.residual_scale); };
+  return decoder(b, hp, [&](Value x, int64_t layer) {
+    const Value h = block_norm(b, hp, x, "attn_norm");
+    const Value after = b.add(x, scaled(attention(b, hp, h, layer, hp.rope, style)));
+    // The ffn of a parallel block reads what came into the block, through a norm of its own where there is one.
+    const bool has_norm = !hp.parallel || b.has(b.block("ffn_norm.weight"));
+    const Value ffn_in = has_norm ? block_norm(b, hp, hp.parallel ? x : after, "ffn_norm") : h;
+    return b.add(after, scaled(ffn(b, hp, ffn_in, layer)));
+  });
 }
 
 }  // namespace lupo

@@ -27,19 +27,34 @@ std::span<const Arch* const> all_archs();
 
 // Pieces that many architectures share.
 
+enum class QkNorm : uint8_t { none, head, whole };  // RMS norm attn_q_norm, attn_k_norm of each head, or of all heads as one
+
 struct AttentionStyle {
-  bool neox = false;        // rope pairs (i, i + n_rot/2)
-  bool head_norms = false;  // RMS norm of each q and k head: attn_q_norm, attn_k_norm
-  int64_t window = 0;       // this layer's sliding window
-  Value factors = kNone;    // rope frequency factors [n_rot/2]
+  bool neox = false;  // rope pairs (i, i + n_rot/2)
+  bool rope = true;
+  QkNorm qk_norm = QkNorm::none;
+  bool norm_after_rope = false;
+  int64_t window = 0;     // this layer's sliding window
+  Value factors = kNone;  // rope frequency factors [n_rot/2]
 };
 
-// The attention part of the present block, without norm and residual: attn_q, attn_k, attn_v, attn_output of `h` [C, T].
+// A norm of the present block over C, of the model's kind.
+Value block_norm(Builder& b, const Hparams& hp, Value x, std::string_view name);
+
+// The attention part of the present block, without norm and residual: attn_q, attn_k, attn_v (or the fused attn_qkv) and
+// attn_output of `h` [C, T].
 Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const RopeParams& rope, const AttentionStyle& style);
-// ffn_gate, ffn_up, ffn_down of the present block.
-Value gated_ffn(Builder& b, const Hparams& hp, Value h, int64_t layer, Activation act);
-// Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), softcap.
-Value decoder(Builder& b, const Hparams& hp, float embed_scale, const std::function<Value(Value x, int64_t layer)>& block);
+
+// The feed-forward part of the present block.
+using Ffn = std::function<Value(Builder& b, const Hparams& hp, Value h, int64_t layer)>;
+Ffn gated(Activation act);  // down(act(gate h) · up h); gate and up may be one weight
+Ffn plain(Activation act);  // down(act(up h))
+
+// Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap.
+using Block = std::function<Value(Value x, int64_t layer)>;
+Value decoder(Builder& b, const Hparams& hp, const Block& block);
+// The decoder most models are: x += attention(norm(x)); x += ffn(norm(x)), or both at once where hp.parallel.
+Value plain_decoder(Builder& b, const Hparams& hp, AttentionStyle style, const Ffn& ffn);
 // The rope frequency factors of the file, if any: rope_freqs, or the long or short set by the context that is asked for.
 Value rope_factors(Builder& b, const Hparams& hp);
 

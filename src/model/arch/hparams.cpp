@@ -101,6 +101,10 @@ Result<float> HparamReader::number_or(std::string_view name, float fallback, dou
   return has(name) ? number(name, min, max) : Result<float>(fallback);
 }
 
+Result<bool> HparamReader::flag_or(std::string_view name, bool fallback) const {
+  return has(name) ? metadata_.boolean(key(name)) : Result<bool>(fallback);
+}
+
 Result<std::vector<int64_t>> HparamReader::per_layer(std::string_view name, int64_t n_layer, int64_t min, int64_t max) const {
   const gguf::Value* value = metadata_.find(key(name));
   if (value == nullptr || value->type != gguf::ValueType::array) {
@@ -117,6 +121,21 @@ Result<std::vector<int64_t>> HparamReader::per_layer(std::string_view name, int6
   return values;
 }
 
+Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t window, int64_t pattern) {
+  constexpr const char* kPattern = "attention.sliding_window_pattern";
+  TRY_ASSIGN(hp.window, reader.integer_or("attention.sliding_window", window, 0, kContextMax));
+  TRY_ASSIGN(hp.freq_base_window, reader.number_or("rope.freq_base_swa", hp.rope.freq_base, 1, 1e12));
+  const gguf::Value* value = reader.metadata().find(reader.key(kPattern));
+  if (value != nullptr && value->type == gguf::ValueType::array) {
+    TRY_ASSIGN(hp.is_local, reader.per_layer(kPattern, hp.n_layer, 0, 1));
+  } else {
+    TRY_ASSIGN(pattern, reader.integer_or(kPattern, pattern, 1, kLayersMax));
+    for (int64_t l = 0; l < hp.n_layer; ++l) hp.is_local.push_back(l % pattern < pattern - 1);
+  }
+  if (hp.window == 0) hp.is_local.clear();
+  return {};
+}
+
 Result<Hparams> read_common_hparams(const HparamReader& reader) {
   Hparams hp;
   TRY_ASSIGN(hp.n_embd, reader.integer("embedding_length", 1, kEmbdMax));
@@ -125,9 +144,9 @@ Result<Hparams> read_common_hparams(const HparamReader& reader) {
   TRY_ASSIGN(hp.n_ff, reader.per_layer("feed_forward_length", hp.n_layer, 1, kFfMax));
   TRY_ASSIGN(hp.n_vocab, read_n_vocab(reader));
   TRY(read_heads(reader, hp));
-  const char* eps =
-      reader.has("attention.layer_norm_rms_epsilon") ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon";
-  TRY_ASSIGN(hp.norm_eps, reader.number(reader.has(eps) ? eps : "attention.layer_norm_rms_epsilon", 0, 1));
+  hp.norm_is_rms = reader.has("attention.layer_norm_rms_epsilon") || !reader.has("attention.layer_norm_epsilon");
+  TRY_ASSIGN(hp.norm_eps,
+             reader.number(hp.norm_is_rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 0, 1));
   TRY(read_rope(reader, hp));
   return hp;
 }

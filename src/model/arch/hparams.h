@@ -31,12 +31,18 @@ struct Hparams {
   std::vector<int64_t> n_head, n_kv_head, n_ff;  // [n_layer] each
   int64_t head_dim = 0, head_dim_v = 0;          // D, Dv
   float norm_eps = 0;
+  bool norm_is_rms = true;  // else layer norm: the key of epsilon that the file has tells
   RopeParams rope;
-  int64_t window = 0;          // sliding window in tokens; 0 = none
-  int64_t window_pattern = 0;  // layer l is full when l % pattern == pattern - 1, sliding otherwise
-  float freq_base_window = 0;  // rope base of the sliding layers
-  float attention_scale = 0;   // 0 = 1/sqrt(D)
-  float logit_softcap = 0;     // 0 = none
+  int64_t window = 0;                              // sliding window in tokens; 0 = none
+  std::vector<int64_t> is_local;                   // [n_layer] 1 where the layer sees the window alone; empty = none does
+  float freq_base_window = 0;                      // rope base of the sliding layers
+  float attention_scale = 0;                       // 0 = 1/sqrt(D)
+  float attention_softcap = 0, logit_softcap = 0;  // 0 = none
+  float embed_scale = 1, residual_scale = 1, logit_scale = 1;
+  bool parallel = false;  // attention and ffn read the same input and are added together
+
+  // The window of a layer, 0 where it sees everything.
+  int64_t window_of(int64_t layer) const { return is_local.empty() || !is_local[static_cast<size_t>(layer)] ? 0 : window; }
 };
 
 // Reads keys of one architecture: "attention.head_count" means "<architecture>.attention.head_count".
@@ -53,6 +59,7 @@ class HparamReader {
   Result<int64_t> integer_or(std::string_view name, int64_t fallback, int64_t min, int64_t max) const;
   Result<float> number(std::string_view name, double min, double max) const;
   Result<float> number_or(std::string_view name, float fallback, double min, double max) const;
+  Result<bool> flag_or(std::string_view name, bool fallback) const;
   // A scalar for all layers, or an array with one value a layer.
   Result<std::vector<int64_t>> per_layer(std::string_view name, int64_t n_layer, int64_t min, int64_t max) const;
   const gguf::Metadata& metadata() const { return metadata_; }
@@ -62,6 +69,10 @@ class HparamReader {
   const gguf::Metadata& metadata_;
   std::string architecture_;
 };
+
+// Sliding windows: window, is_local, freq_base_window. Without the key "…sliding_window_pattern" (a number p, or a flag for each
+// layer) the layers with l % pattern < pattern − 1 are local; without the key of the window it is `window`, 0 for none.
+Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t window, int64_t pattern);
 
 // What all decoders share: sizes, heads, norm, rope. Errors name key, value and range.
 Result<Hparams> read_common_hparams(const HparamReader& reader);

@@ -64,7 +64,7 @@ Result<void> check_step(const Graph& graph, const Step& step) {
   }
   if (sum != n_tokens) return refuse(fmt::format("sequences hold {} tokens, the step {}", sum, n_tokens));
   for (const Node& node : graph.nodes) {
-    if (node.op() != Op::embed) continue;
+    if (node.op() != Op::embed || node.in[1] != graph.tokens) continue;  // positions are bounded by the context
     const int64_t n_vocab = graph[node.in[0]].shape.dim[1];
     for (int32_t id : step.tokens)
       if (id < 0 || id >= n_vocab) return refuse(fmt::format("token id {} of a vocabulary of {}", id, n_vocab));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the tiny random-weight models of this folder and their reference logits.
 
-usage: make_arch_goldens.py REFERENCE
+usage: make_arch_goldens.py REFERENCE [NAME…]
 REFERENCE is a program that is called as `REFERENCE MODEL.gguf ID…` and prints one line of logits for each position: here a few
 lines of C around llama.cpp v0.5.0's llama_decode (F32 cache, flash attention off, one thread).
 Made with python 3.11, gguf 0.19.0, numpy 2.4.6. The weights are F32: for any other type the reference rounds activations too.
@@ -24,14 +24,57 @@ MODELS = {
     "qwen2-yarn": ("qwen2", 2, {"qkv_biases": True, "scaling": ("yarn", 4.0), "tied": True}),
     "qwen3": ("qwen3", 2, {"head_norms": True}),
     "qwen3-linear": ("qwen3", 2, {"head_norms": True, "scaling": ("linear", 2.0)}),
-    "gemma3": ("gemma3", 6, {"head_norms": True, "post_norms": True, "tied": True, "window": 12}),
-    "gemma3-linear": ("gemma3", 6, {"head_norms": True, "post_norms": True, "tied": True, "window": 12, "scaling": ("linear", 8.0)}),
+    "gemma3": ("gemma3", 6, {"gelu": True, "head_norms": True, "post_norms": True, "tied": True, "window": 12}),
+    "gemma3-linear": ("gemma3", 6, {"gelu": True, "head_norms": True, "post_norms": True, "tied": True, "window": 12, "scaling": ("linear", 8.0)}),
+}
+
+
+# Square: the reference wants H·D = C. ln: layer norm; "bias" with biases. norms: vectors [C] of a block, in place of the usual two.
+LN, LNB = {"ln": True, "square": True}, {"ln": "bias", "square": True}
+POST = ["post_attention_norm", "post_ffw_norm"]
+SANDWICH = ["attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"]
+MODELS |= {
+    "gemma": ("gemma", 2, {"tied": True, "gelu": True}),
+    "gemma2": ("gemma2", 4, {"tied": True, "gelu": True, "norms": SANDWICH, "window": 12, "keys": {"attn_logit_softcapping": 5.0, "final_logit_softcapping": 7.0}}),
+    "phi2": ("phi2", 2, LNB | {"biases": True, "head_bias": True, "norms": ["attn_norm"], "ffn": "plain", "gelu": True, "n_rot": 8}),
+    "phi2-fused": ("phi2", 2, LNB | {"biases": True, "head_bias": True, "norms": ["attn_norm"], "ffn": "plain", "gelu": True, "fused_qkv": True}),
+    "phi3": ("phi3", 2, {"square": True, "fused_qkv": True, "ffn": "fused"}),
+    "phi3-longrope": ("phi3", 2, {"square": True, "fused_qkv": True, "ffn": "fused", "longrope": True}),
+    "smollm3": ("smollm3", 4, {"tied": True}),
+    "olmo2": ("olmo2", 2, {"square": True, "norms": POST, "qk_norm": "whole"}),
+    "olmo2-windows": ("olmo2", 4, {"square": True, "norms": POST, "qk_norm": "whole", "window": 12, "scaling": ("yarn", 4.0)}),
+    "glm4": ("glm4", 2, {"norms": SANDWICH, "ffn": "fused", "qkv_biases": True, "n_rot": 8}),
+    "granite": ("granite", 2, {"tied": True, "keys": {"logit_scale": 4.0, "residual_scale": 0.3, "embedding_scale": 3.0, "attention.scale": 0.1}}),
+    "minicpm": ("minicpm", 2, {"square": True}),
+    "command-r": ("command-r", 2, LN | {"tied": True, "norms": ["attn_norm"], "keys": {"logit_scale": 0.5}}),
+    "cohere2": ("cohere2", 4, LN | {"tied": True, "norms": ["attn_norm"], "window": 12, "keys": {"logit_scale": 0.5}}),
+    "starcoder2": ("starcoder2", 2, LNB | {"biases": True, "ffn": "plain", "gelu": True}),
+    "falcon": ("falcon", 2, LNB | {"norms": ["attn_norm"], "fused_qkv": True, "ffn": "plain", "gelu": True}),
+    "falcon-two-norms": ("falcon", 2, LNB | {"norms": ["attn_norm", "attn_norm_2"], "fused_qkv": True, "ffn": "plain", "gelu": True}),
+    "gptneox": ("gptneox", 2, LNB | {"biases": True, "fused_qkv": True, "ffn": "plain", "gelu": True, "n_rot": 4, "parallel": True, "mha": True}),
+    "gptneox-sequential": ("gptneox", 2, LNB | {"biases": True, "fused_qkv": True, "ffn": "plain", "gelu": True, "parallel": False, "mha": True}),
+    "gpt2": ("gpt2", 2, LNB | {"biases": True, "fused_qkv": True, "ffn": "plain", "gelu": True, "positions": True, "mha": True}),
+    "stablelm": ("stablelm", 2, LNB | {"qkv_biases": True, "n_rot": 4}),
+    "stablelm-parallel": ("stablelm", 2, LNB | {"norms": ["attn_norm"], "n_rot": 4}),
+    "nemotron": ("nemotron", 2, LNB | {"ffn": "plain", "n_rot": 8}),
+    "exaone": ("exaone", 2, {"square": True, "rope_freqs": True}),
+    "exaone4": ("exaone4", 2, {"square": True, "norms": POST, "qk_norm": "head"}),
+    "seed-oss": ("seed_oss", 2, {"norms": ["attn_norm", "post_attention_norm"], "qkv_biases": True}),
+    "ernie4_5": ("ernie4_5", 2, {"tied": True}),
+    "arcee": ("arcee", 2, {"ffn": "plain"}),
+    "internlm2": ("internlm2", 2, {"square": True}),
+    "xverse": ("xverse", 2, {"square": True, "mha": True}),
+    "orion": ("orion", 2, LNB),
+    "hunyuan-dense": ("hunyuan-dense", 2, {"tied": True, "qk_norm": "head"}),
 }
 
 
 def write(path, arch, n_layer, o, seed):
     rng = np.random.default_rng(seed)
-    n_head, n_kv = (2, 1) if arch == "qwen2" else (4, 2)  # the reference wants H·D = C of qwen2
+    n_head, n_kv = (2, 1) if arch == "qwen2" or o.get("square") else (4, 2)
+    if o.get("mha"):
+        n_kv = n_head
+    n_q, n_k = n_head * HEAD_DIM, n_kv * HEAD_DIM
     w = gguf.GGUFWriter(path, arch)
     w.add_context_length(64)
     w.add_embedding_length(N_EMBD)
@@ -41,9 +84,13 @@ def write(path, arch, n_layer, o, seed):
     w.add_head_count_kv(n_kv)
     w.add_key_length(HEAD_DIM)
     w.add_value_length(HEAD_DIM)
-    w.add_rope_dimension_count(HEAD_DIM)
+    w.add_rope_dimension_count(o.get("n_rot", HEAD_DIM))
     w.add_rope_freq_base(1e6 if arch == "gemma3" else 10000.0)
-    w.add_layer_norm_rms_eps(1e-5)
+    w.add_layer_norm_eps(1e-5) if o.get("ln") else w.add_layer_norm_rms_eps(1e-5)
+    for key, value in o.get("keys", {}).items():
+        w.add_float32(f"{arch}.{key}", value)
+    if "parallel" in o:
+        w.add_parallel_residual(o["parallel"])
     w.add_vocab_size(N_VOCAB)
     w.add_tokenizer_model("none")
     if "window" in o:
@@ -61,23 +108,41 @@ def write(path, arch, n_layer, o, seed):
         w.add_tensor(name, (mean + 0.2 * rng.standard_normal(n)).astype(np.float32))
 
     w.add_tensor("token_embd.weight", rng.standard_normal((N_VOCAB, N_EMBD)).astype(np.float32))
-    vector("output_norm.weight", N_EMBD)
+
+    def norm(name, n):
+        vector(name + ".weight", n)
+        if o.get("ln") == "bias":
+            vector(name + ".bias", n, 0.0)
+
+    norm("output_norm", N_EMBD)
     if not o.get("tied"):
         matrix("output.weight", N_EMBD, N_VOCAB)
+    if o.get("head_bias"):
+        vector("output.bias", N_VOCAB, 0.0)
+    if o.get("positions"):
+        matrix("position_embd.weight", N_EMBD, 64)
+    if o.get("longrope"):
+        w.add_rope_scaling_orig_ctx_len(16)
+        for kind, top in (("long", 6), ("short", 2)):
+            w.add_tensor(f"rope_factors_{kind}.weight", np.linspace(1, top, HEAD_DIM // 2).astype(np.float32))
     if o.get("rope_freqs"):
         w.add_tensor("rope_freqs.weight", np.linspace(1, 8, HEAD_DIM // 2).astype(np.float32))
     for l in range(n_layer):
         b = f"blk.{l}."
-        for part, n_in, n_out in (("attn_q", N_EMBD, n_head * HEAD_DIM), ("attn_k", N_EMBD, n_kv * HEAD_DIM), ("attn_v", N_EMBD, n_kv * HEAD_DIM),
-                                  ("attn_output", n_head * HEAD_DIM, N_EMBD), ("ffn_gate", N_EMBD, N_FF), ("ffn_up", N_EMBD, N_FF), ("ffn_down", N_FF, N_EMBD)):
+        qkv = [("attn_qkv", N_EMBD, n_q + 2 * n_k)] if o.get("fused_qkv") else [
+            ("attn_q", N_EMBD, n_q), ("attn_k", N_EMBD, n_k), ("attn_v", N_EMBD, n_k)]
+        up = {"gated": [("ffn_gate", N_EMBD, N_FF), ("ffn_up", N_EMBD, N_FF)], "plain": [("ffn_up", N_EMBD, N_FF)],
+              "fused": [("ffn_up", N_EMBD, 2 * N_FF)]}[o.get("ffn", "gated")]
+        for part, n_in, n_out in qkv + [("attn_output", n_q, N_EMBD)] + up + [("ffn_down", N_FF, N_EMBD)]:
             matrix(b + part + ".weight", n_in, n_out)
-            if o.get("biases") or (o.get("qkv_biases") and part in ("attn_q", "attn_k", "attn_v")):
+            if o.get("biases") or (o.get("qkv_biases") and part.startswith("attn_") and part != "attn_output"):
                 vector(b + part + ".bias", n_out, 0.0)
-        vector(b + "attn_norm.weight", N_EMBD)
-        vector(b + "ffn_norm.weight", N_EMBD)
-        if o.get("head_norms"):
-            vector(b + "attn_q_norm.weight", HEAD_DIM)
-            vector(b + "attn_k_norm.weight", HEAD_DIM)
+        for name in o.get("norms", ["attn_norm", "ffn_norm"]):
+            norm(b + name, N_EMBD)
+        if o.get("head_norms") or "qk_norm" in o:
+            whole = o.get("qk_norm") == "whole"
+            vector(b + "attn_q_norm.weight", n_q if whole else HEAD_DIM)
+            vector(b + "attn_k_norm.weight", n_k if whole else HEAD_DIM)
         if o.get("post_norms"):
             vector(b + "post_attention_norm.weight", N_EMBD)
             vector(b + "post_ffw_norm.weight", N_EMBD)
@@ -87,14 +152,17 @@ def write(path, arch, n_layer, o, seed):
     w.close()
 
 
+wanted = sys.argv[2:]
 for seed, (name, (arch, n_layer, options)) in enumerate(MODELS.items()):
+    if wanted and name not in wanted:
+        continue
     path = HERE / f"{name}.gguf"
     write(path, arch, n_layer, options, seed)
     ids = [int(i) for i in np.random.default_rng(100 + seed).integers(0, N_VOCAB, 40)]
     out = subprocess.run([sys.argv[1], str(path), *map(str, ids)], check=True, capture_output=True, text=True).stdout
     rows = [[float(x) for x in line.split()] for line in out.splitlines()]
     # Every fifth position whole: enough to see any error, small enough to keep.
-    golden = {"architecture": arch, "reference": "llama.cpp v0.5.0, F32 cache, no flash attention", "ids": ids,
+    golden = {"architecture": arch, "reference": "llama.cpp v0.5.0, F32 cache, no flash attention", "gelu": bool(options.get("gelu")), "ids": ids,
               "logits": {str(p): [round(x, 5) for x in rows[p]] for p in range(4, len(ids), 5)}}
     (HERE / f"{name}.json").write_text(json.dumps(golden) + "\n")
     print(name, path.stat().st_size, rows[-1][:3])
