@@ -46,7 +46,7 @@ MODELS |= {
     "glm4": ("glm4", 2, {"norms": SANDWICH, "ffn": "fused", "qkv_biases": True, "n_rot": 8}),
     "granite": ("granite", 2, {"tied": True, "keys": {"logit_scale": 4.0, "residual_scale": 0.3, "embedding_scale": 3.0, "attention.scale": 0.1}}),
     "minicpm": ("minicpm", 2, {"square": True}),
-    "command-r": ("command-r", 2, LN | {"tied": True, "norms": ["attn_norm"], "keys": {"logit_scale": 0.5}}),
+    "command_r": ("command-r", 2, LN | {"tied": True, "norms": ["attn_norm"], "keys": {"logit_scale": 0.5}}),
     "cohere2": ("cohere2", 4, LN | {"tied": True, "norms": ["attn_norm"], "window": 12, "keys": {"logit_scale": 0.5}}),
     "starcoder2": ("starcoder2", 2, LNB | {"biases": True, "ffn": "plain", "gelu": True}),
     "falcon": ("falcon", 2, LNB | {"norms": ["attn_norm"], "fused_qkv": True, "ffn": "plain", "gelu": True}),
@@ -59,13 +59,13 @@ MODELS |= {
     "nemotron": ("nemotron", 2, LNB | {"ffn": "plain", "n_rot": 8}),
     "exaone": ("exaone", 2, {"square": True, "rope_freqs": True}),
     "exaone4": ("exaone4", 2, {"square": True, "norms": POST, "qk_norm": "head"}),
-    "seed-oss": ("seed_oss", 2, {"norms": ["attn_norm", "post_attention_norm"], "qkv_biases": True}),
+    "seed_oss": ("seed_oss", 2, {"norms": ["attn_norm", "post_attention_norm"], "qkv_biases": True}),
     "ernie4_5": ("ernie4_5", 2, {"tied": True}),
     "arcee": ("arcee", 2, {"ffn": "plain"}),
     "internlm2": ("internlm2", 2, {"square": True}),
     "xverse": ("xverse", 2, {"square": True, "mha": True}),
     "orion": ("orion", 2, LNB),
-    "hunyuan-dense": ("hunyuan-dense", 2, {"tied": True, "qk_norm": "head"}),
+    "hunyuan_dense": ("hunyuan-dense", 2, {"tied": True, "qk_norm": "head"}),
 }
 
 
