@@ -8,8 +8,8 @@
 
 namespace lupo {
 
-enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select };
-inline constexpr int kOpCount = 12;
+enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select, moe };
+inline constexpr int kOpCount = 13;
 
 std::string_view op_name(Op op);
 
@@ -67,7 +67,7 @@ struct ActivateAttrs {
   Activation act;
 };                   // in: x; out = act(x)
 struct AddAttrs {};  // in: a [C, T], b [C, T]
-struct MulAttrs {};  // in: a [C, T], b [C, T] or F32 weight [C]
+struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or F32 weight [C]
 struct ScaleAttrs {
   float factor;
 };  // in: x
@@ -78,8 +78,25 @@ struct SoftcapAttrs {
 // in: x [C, T], outputs I32 [O]; out [C, O]: the rows that the head is computed for.
 struct SelectAttrs {};
 
+// Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E], down [F, C, E] of any
+// type, selection F32 [E] or kNone. Of each token the n_used experts of greatest score are run; out F32 [C, T] = Σ weight ·
+// down(act(gate x) · up x). Scores are the gated router outputs, plus `selection` when experts are chosen (not weighed).
+// Source: Shazeer et al. 2017, arXiv 1701.06538; the selection bias: DeepSeek-V3, arXiv 2412.19437.
+enum class Gating : uint8_t {
+  softmax,       // over all experts
+  sigmoid,       // of each
+  softmax_used,  // over those that were chosen
+};
+struct MoeAttrs {
+  int64_t n_expert, n_used;
+  Gating gating = Gating::softmax;
+  bool normalise = false;  // weights are divided by their sum
+  float weight_scale = 1;  // of the weights, at the end
+  Activation act = Activation::silu;
+};
+
 using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
-                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs>;
+                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs>;
 static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

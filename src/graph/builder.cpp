@@ -149,8 +149,20 @@ Value Builder::attend(Value q, Value k, Value v, Cache cache, const AttendAttrs&
 Value Builder::glu(Value gate, Value up, Activation act) { return add_node(GluAttrs{act}, {gate, up}); }
 Value Builder::activate(Value x, Activation act) { return add_node(ActivateAttrs{act}, {x}); }
 Value Builder::add(Value a, Value b) { return add_node(AddAttrs{}, {a, b}); }
+Value Builder::mul(Value a, Value b) { return add_node(MulAttrs{}, {a, b}); }
 Value Builder::scale(Value x, float factor) { return add_node(ScaleAttrs{factor}, {x}); }
 Value Builder::softcap(Value x, float cap) { return add_node(SoftcapAttrs{cap}, {x}); }
+Value Builder::moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
+                   const MoeAttrs& attrs, Value selection) {
+  const auto experts = [&](const std::string& name, int64_t n_in, int64_t n_out) {
+    return weight(name + ".weight", {{n_in, n_out, attrs.n_expert, 1}}, false, {0, n_out});
+  };
+  if (x == kNone) return kNone;
+  const int64_t width = graph_[x].shape.dim[0];
+  const Value g = experts(gate, width, n_ff), u = experts(up, width, n_ff), d = experts(down, n_ff, width);
+  return add_node(attrs, {x, router, g, u, d, selection});
+}
+
 Value Builder::select_outputs(Value x) { return add_node(SelectAttrs{}, {x, graph_.outputs}); }
 
 Result<Graph> Builder::finish(Value logits) {

@@ -75,9 +75,13 @@ class Builder {
   Value glu(Value gate, Value up, Activation act);
   Value activate(Value x, Activation act);
   Value add(Value a, Value b);
+  Value mul(Value a, Value b);
   Value scale(Value x, float factor);
   Value softcap(Value x, float cap);
   Value select_outputs(Value x);
+  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down.
+  Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
+            const MoeAttrs& attrs, Value selection = kNone);
 
   // Checks that every tensor of the file was asked for and gives the graph, or one Error with all faults.
   Result<Graph> finish(Value logits);

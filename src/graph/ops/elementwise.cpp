@@ -12,12 +12,14 @@ Result<Shape> infer_unary(const Graph& graph, const Node& node) {
   return graph[node.in[0]].shape;
 }
 
-// Two operands of one shape; mul also takes a vector [C] as the second.
+// Two operands of one shape; mul also takes a vector [C] or one value a token [1, T] as the second.
 Result<Shape> infer_binary(const Graph& graph, const Node& node) {
   TRY(check_rows(op_name(node.op()), graph, node.in[0], 0));
   const Shape& a = graph[node.in[0]].shape;
   if (node.op() == Op::mul && graph[node.in[1]].life == Life::weight)
     TRY(check_vector("mul", graph, node.in[1], a.dim[0]));
+  else if (node.op() == Op::mul && graph[node.in[1]].shape == Shape{{1, a.dim[1], 1, 1}} && graph[node.in[1]].type == Type::f32)
+    return a;
   else if (graph[node.in[1]].shape != a || graph[node.in[1]].type != Type::f32)
     return bad_operand(op_name(node.op()), graph, node.in[1], "F32 " + to_string(a));
   return a;
@@ -51,7 +53,10 @@ void reference_add(const Execution& run, const Node& node) {
 }
 
 void reference_mul(const Execution& run, const Node& node) {
-  const float* b = run.f32(node.in[1]);  // [C, T] or [C]
+  const float* b = run.f32(node.in[1]);  // [C, T], [C] or [1, T]
+  const int64_t width = run.graph[node.out].shape.dim[0];
+  if (width > 1 && run.graph[node.in[1]].shape.dim[0] == 1)
+    return each(run, node, [&](int64_t i, double a) { return a * b[i / width]; });
   const int64_t period = run.graph[node.in[1]].life == Life::weight ? run.graph[node.in[1]].shape.dim[0] : run.elements(node.out);
   each(run, node, [&](int64_t i, double a) { return a * b[i % period]; });
 }

@@ -48,10 +48,13 @@ const OpInfo& op_info(Op op);
 
 // Defined beside their ops.
 extern const OpInfo embed_op, norm_op, linear_op, rope_op, attend_op, glu_op, activate_op, add_op, mul_op, scale_op, softcap_op,
-    select_op;
+    select_op, moe_op;
 
 // act(x) as the reference computes it.
 double activation(Activation act, double x);
+
+// The experts of one token: n_used indices by falling score, and their weights. router [E], selection [E] or null.
+void route(const MoeAttrs& moe, const float* router, const float* selection, int32_t* experts, float* weights);
 
 // cos and sin of the rotation of each of the n_rot/2 pairs at a position, attention factor included. factors: [n_rot/2] or null.
 void rope_table(const RopeAttrs& rope, int64_t position, const float* factors, float* cosine, float* sine);

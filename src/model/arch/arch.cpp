@@ -121,6 +121,23 @@ Ffn plain(Activation act) {
   };
 }
 
+Ffn experts(Ffn dense) {
+  return [dense](Builder& b, const Hparams& hp, Value h, int64_t layer) {
+    if (hp.n_expert == 0 || layer < hp.n_dense_lead) return dense(b, hp, h, layer);
+    const Value router = b.linear(h, b.block("ffn_gate_inp"), hp.n_expert);  // [E, T]
+    const Value selection = b.vector_if(b.block("exp_probs_b.bias"), hp.n_expert);
+    const Value mixed = b.moe(h, router, b.block("ffn_gate_exps"), b.block("ffn_up_exps"), b.block("ffn_down_exps"),
+                              hp.n_ff_expert, hp.moe, selection);
+    if (hp.n_ff_shared == 0) return mixed;
+    const Value gate = b.linear(h, b.block("ffn_gate_shexp"), hp.n_ff_shared),
+                up = b.linear(h, b.block("ffn_up_shexp"), hp.n_ff_shared);
+    Value shared = b.linear(b.glu(gate, up, hp.moe.act), b.block("ffn_down_shexp"), hp.n_embd);
+    if (b.has(b.block("ffn_gate_inp_shexp.weight")))  // each token weighs it by a gate of one value
+      shared = b.mul(shared, b.activate(b.linear(h, b.block("ffn_gate_inp_shexp"), 1), Activation::sigmoid));
+    return b.add(mixed, shared);
+  };
+}
+
 Value decoder(Builder& b, const Hparams& hp, const Block& block) {
   Value x = b.embed("token_embd", hp.n_embd, hp.n_vocab, hp.embed_scale);  // [C, T]
   if (b.has("position_embd.weight")) x = b.add(x, b.embed_positions("position_embd", hp.n_embd, hp.n_ctx_train));

@@ -49,6 +49,8 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
 using Ffn = std::function<Value(Builder& b, const Hparams& hp, Value h, int64_t layer)>;
 Ffn gated(Activation act);  // down(act(gate h) · up h); gate and up may be one weight
 Ffn plain(Activation act);  // down(act(up h))
+// A mixture of hp.moe where the layer has one, with the expert that all tokens pass added; `dense` in the other layers.
+Ffn experts(Ffn dense);
 
 // Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap.
 using Block = std::function<Value(Value x, int64_t layer)>;

@@ -41,6 +41,12 @@ struct Hparams {
   float embed_scale = 1, residual_scale = 1, logit_scale = 1;
   bool parallel = false;  // attention and ffn read the same input and are added together
 
+  // Mixtures of experts; n_expert 0 = none.
+  int64_t n_expert = 0, n_expert_used = 0;
+  int64_t n_ff_expert = 0, n_ff_shared = 0;  // of one expert, and of the expert that all tokens pass (0 = none)
+  int64_t n_dense_lead = 0;                  // the first layers have no experts
+  MoeAttrs moe{};                            // n_expert and n_used as above
+
   // The window of a layer, 0 where it sees everything.
   int64_t window_of(int64_t layer) const { return is_local.empty() || !is_local[static_cast<size_t>(layer)] ? 0 : window; }
 };
@@ -73,6 +79,13 @@ class HparamReader {
 // Sliding windows: window, is_local, freq_base_window. Without the key "…sliding_window_pattern" (a number p, or a flag for each
 // layer) the layers with l % pattern < pattern − 1 are local; without the key of the window it is `window`, 0 for none.
 Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t window, int64_t pattern);
+
+// The multipliers embedding_scale, residual_scale and, as its inverse, logit_scale; hp's own where a key is missing.
+Result<void> read_multipliers(const HparamReader& reader, Hparams& hp);
+
+// Experts: expert_count, expert_used_count, expert_feed_forward_length and what goes with them; gating, normalise and act of
+// hp.moe are the architecture's. A file without experts is left as it is.
+Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating, bool normalise);
 
 // What all decoders share: sizes, heads, norm, rope. Errors name key, value and range.
 Result<Hparams> read_common_hparams(const HparamReader& reader);

@@ -4,7 +4,7 @@
 usage: make_arch_goldens.py REFERENCE [NAME…]
 REFERENCE is a program that is called as `REFERENCE MODEL.gguf ID…` and prints one line of logits for each position: here a few
 lines of C around llama.cpp v0.5.0's llama_decode (F32 cache, flash attention off, one thread).
-Made with python 3.11, gguf 0.19.0, numpy 2.4.6. The weights are F32: for any other type the reference rounds activations too.
+Made with python 3.11, gguf 0.19.0, numpy 2.4.6. The reference always runs on F32 weights: for any other type it rounds activations.
 """
 import json, pathlib, subprocess, sys
 import numpy as np
@@ -65,12 +65,22 @@ MODELS |= {
     "internlm2": ("internlm2", 2, {"square": True}),
     "xverse": ("xverse", 2, {"square": True, "mha": True}),
     "orion": ("orion", 2, LNB),
+    "llama-experts": ("llama", 2, {"experts": (6, 2)}),
+    "llama-experts-q4_1": ("llama", 2, {"experts": (6, 2), "type": "Q4_1"}),
+    "llama-experts-q8_0": ("llama", 2, {"experts": (6, 2), "type": "Q8_0"}),
+    "llama-q5_0": ("llama", 2, {"type": "Q5_0"}),
+    "qwen2moe": ("qwen2moe", 2, {"square": True, "qkv_biases": True, "experts": (6, 2), "shared": 40, "shared_gate": True}),
+    "qwen3moe": ("qwen3moe", 2, {"qk_norm": "head", "experts": (6, 3), "expert_ff": 32}),
+    "olmoe": ("olmoe", 2, {"square": True, "mha": True, "qk_norm": "whole", "experts": (6, 2)}),
+    "granitemoe": ("granitemoe", 2, {"tied": True, "experts": (6, 2), "shared": 40, "keys": {"logit_scale": 4.0, "residual_scale": 0.3, "embedding_scale": 3.0, "attention.scale": 0.1}}),
+    "deepseek": ("deepseek", 2, {"square": True, "experts": (6, 2), "expert_ff": 32, "shared_count": 2, "dense_lead": 1, "keys": {"expert_weights_scale": 0.7}}),
     "hunyuan_dense": ("hunyuan-dense", 2, {"tied": True, "qk_norm": "head"}),
 }
 
 
-def write(path, arch, n_layer, o, seed):
+def write(path, arch, n_layer, o, seed, exact=False):
     rng = np.random.default_rng(seed)
+    n_ff = 64 if "type" in o else N_FF  # whole blocks
     n_head, n_kv = (2, 1) if arch == "qwen2" or o.get("square") else (4, 2)
     if o.get("mha"):
         n_kv = n_head
@@ -79,7 +89,7 @@ def write(path, arch, n_layer, o, seed):
     w.add_context_length(64)
     w.add_embedding_length(N_EMBD)
     w.add_block_count(n_layer)
-    w.add_feed_forward_length(N_FF)
+    w.add_feed_forward_length(n_ff)
     w.add_head_count(n_head)
     w.add_head_count_kv(n_kv)
     w.add_key_length(HEAD_DIM)
@@ -93,6 +103,17 @@ def write(path, arch, n_layer, o, seed):
         w.add_parallel_residual(o["parallel"])
     w.add_vocab_size(N_VOCAB)
     w.add_tokenizer_model("none")
+    if "experts" in o:
+        w.add_expert_count(o["experts"][0])
+        w.add_expert_used_count(o["experts"][1])
+        if "expert_ff" in o or arch == "qwen2moe":
+            w.add_expert_feed_forward_length(o.get("expert_ff", n_ff))
+        if "shared" in o:
+            w.add_expert_shared_feed_forward_length(o["shared"])
+        if "shared_count" in o:
+            w.add_expert_shared_count(o["shared_count"])
+        if "dense_lead" in o:
+            w.add_leading_dense_block_count(o["dense_lead"])
     if "window" in o:
         w.add_sliding_window(o["window"])
     if "scaling" in o:
@@ -101,8 +122,19 @@ def write(path, arch, n_layer, o, seed):
         w.add_rope_scaling_factor(factor)
         w.add_rope_scaling_orig_ctx_len(16)
 
+    def add_matrix(name, values):
+        """In the model's type; the reference gets the same values as F32, so that it rounds nothing."""
+        values = values.astype(np.float32)
+        if "type" in o:
+            kind = gguf.GGMLQuantizationType[o["type"]]
+            coded = gguf.quants.quantize(values, kind)
+            if not exact:
+                return w.add_tensor(name, coded, raw_dtype=kind)
+            values = gguf.quants.dequantize(coded, kind)
+        w.add_tensor(name, values)
+
     def matrix(name, n_in, n_out):
-        w.add_tensor(name, (rng.standard_normal((n_out, n_in)) / np.sqrt(n_in)).astype(np.float32))
+        add_matrix(name, rng.standard_normal((n_out, n_in)) / np.sqrt(n_in))
 
     def vector(name, n, mean=1.0):
         w.add_tensor(name, (mean + 0.2 * rng.standard_normal(n)).astype(np.float32))
@@ -131,9 +163,23 @@ def write(path, arch, n_layer, o, seed):
         b = f"blk.{l}."
         qkv = [("attn_qkv", N_EMBD, n_q + 2 * n_k)] if o.get("fused_qkv") else [
             ("attn_q", N_EMBD, n_q), ("attn_k", N_EMBD, n_k), ("attn_v", N_EMBD, n_k)]
-        up = {"gated": [("ffn_gate", N_EMBD, N_FF), ("ffn_up", N_EMBD, N_FF)], "plain": [("ffn_up", N_EMBD, N_FF)],
-              "fused": [("ffn_up", N_EMBD, 2 * N_FF)]}[o.get("ffn", "gated")]
-        for part, n_in, n_out in qkv + [("attn_output", n_q, N_EMBD)] + up + [("ffn_down", N_FF, N_EMBD)]:
+        up = {"gated": [("ffn_gate", N_EMBD, n_ff), ("ffn_up", N_EMBD, n_ff)], "plain": [("ffn_up", N_EMBD, n_ff)],
+              "fused": [("ffn_up", N_EMBD, 2 * n_ff)]}[o.get("ffn", "gated")]
+        expert_ff = o.get("expert_ff", n_ff)
+        if "experts" in o and l >= o.get("dense_lead", 0):
+            n_expert, up, down = o["experts"][0], [], []
+            matrix(b + "ffn_gate_inp.weight", N_EMBD, n_expert)
+            for part, n_in, n_out in (("gate", N_EMBD, expert_ff), ("up", N_EMBD, expert_ff), ("down", expert_ff, N_EMBD)):
+                add_matrix(f"{b}ffn_{part}_exps.weight", rng.standard_normal((n_expert, n_out, n_in)) / np.sqrt(n_in))
+            shared = o.get("shared", o.get("shared_count", 0) * expert_ff)
+            for part, n_in, n_out in (("gate", N_EMBD, shared), ("up", N_EMBD, shared), ("down", shared, N_EMBD)):
+                if shared:
+                    matrix(f"{b}ffn_{part}_shexp.weight", n_in, n_out)
+            if o.get("shared_gate"):
+                vector(b + "ffn_gate_inp_shexp.weight", N_EMBD, 0.0)
+        else:
+            down = [("ffn_down", n_ff, N_EMBD)]
+        for part, n_in, n_out in qkv + [("attn_output", n_q, N_EMBD)] + up + down:
             matrix(b + part + ".weight", n_in, n_out)
             if o.get("biases") or (o.get("qkv_biases") and part.startswith("attn_") and part != "attn_output"):
                 vector(b + part + ".bias", n_out, 0.0)
@@ -159,10 +205,16 @@ for seed, (name, (arch, n_layer, options)) in enumerate(MODELS.items()):
     path = HERE / f"{name}.gguf"
     write(path, arch, n_layer, options, seed)
     ids = [int(i) for i in np.random.default_rng(100 + seed).integers(0, N_VOCAB, 40)]
-    out = subprocess.run([sys.argv[1], str(path), *map(str, ids)], check=True, capture_output=True, text=True).stdout
+    reference = path
+    if "type" in options:
+        reference = HERE / f"{name}.f32.tmp"
+        write(reference, arch, n_layer, options, seed, exact=True)
+    out = subprocess.run([sys.argv[1], str(reference), *map(str, ids)], check=True, capture_output=True, text=True).stdout
+    if reference != path:
+        reference.unlink()
     rows = [[float(x) for x in line.split()] for line in out.splitlines()]
     # Every fifth position whole: enough to see any error, small enough to keep.
-    golden = {"architecture": arch, "reference": "llama.cpp v0.5.0, F32 cache, no flash attention", "gelu": bool(options.get("gelu")), "ids": ids,
+    golden = {"architecture": arch, "reference": "llama.cpp v0.5.0, F32 cache, no flash attention", "gelu": bool(options.get("gelu")), "rounds": "type" in options, "ids": ids,
               "logits": {str(p): [round(x, 5) for x in rows[p]] for p in range(4, len(ids), 5)}}
     (HERE / f"{name}.json").write_text(json.dumps(golden) + "\n")
     print(name, path.stat().st_size, rows[-1][:3])

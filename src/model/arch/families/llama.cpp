@@ -1,21 +1,13 @@
 // llama: Llama 1-3, Mistral 7B, SmolLM, TinyLlama and most merges. RMS norm, rotary pairs (2i, 2i+1), SwiGLU, grouped queries.
-#include <fmt/format.h>
-
+// Mixtral: with experts.
 #include "model/arch/arch.h"
 
 namespace lupo {
 namespace {
 
-Result<void> read(const HparamReader& reader, Hparams&) {
-  TRY_ASSIGN(const int64_t n_expert, reader.integer_or("expert_count", 0, 0, 4096));
-  if (n_expert > 0)
-    return fail(Layer::model, "unsupported-model",
-                fmt::format("{} is {}: mixtures of experts are not supported yet", reader.key("expert_count"), n_expert),
-                "choose a dense model");
-  return {};
-}
+Result<void> read(const HparamReader& reader, Hparams& hp) { return read_experts(reader, hp, Gating::softmax, true); }
 
-Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {}, gated(Activation::silu)); }
+Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {}, experts(gated(Activation::silu))); }
 
 }  // namespace
 

@@ -8,12 +8,10 @@ namespace lupo {
 namespace {
 
 Result<void> read(const HparamReader& reader, Hparams& hp) {
-  const float n_layer = static_cast<float>(hp.n_layer), n_embd = static_cast<float>(hp.n_embd);
-  TRY_ASSIGN(const float logit_divisor, reader.number_or("logit_scale", 256 / n_embd, 1e-6, 1e6));
-  hp.logit_scale = 1 / logit_divisor;
-  TRY_ASSIGN(hp.residual_scale, reader.number_or("residual_scale", 1.4f / std::sqrt(n_layer), 1e-6, 1e6));
-  TRY_ASSIGN(hp.embed_scale, reader.number_or("embedding_scale", 12, 1e-6, 1e6));
-  return {};
+  hp.logit_scale = static_cast<float>(hp.n_embd) / 256;
+  hp.residual_scale = 1.4f / std::sqrt(static_cast<float>(hp.n_layer));
+  hp.embed_scale = 12;
+  return read_multipliers(reader, hp);
 }
 
 Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {}, gated(Activation::silu)); }

@@ -62,6 +62,7 @@ Result<void> CpuProgram::run(const Step& step) {
 bool CpuProgram::is_short(const StepContext& context, const Phase& phase) const {
   const int64_t n_rows = context.n_rows(phase);
   if (n_rows == 0) return true;  // no outputs are wanted: whatever the phase is, there is nothing to do
+  if (phase.kind == Phase::Kind::moe_route) return true;
   if (phase.kind != Phase::Kind::rows && phase.kind != Phase::Kind::tables) return false;
   int64_t width = phase.quantized == kNone ? 0 : graph_[phase.quantized].shape.dim[0];
   for (int32_t i : phase.nodes) width += graph_[context.node(i).out].shape.dim[0];
@@ -74,7 +75,11 @@ void CpuProgram::run_short_phases(const StepContext& context) {
   for (; cursor_ < schedule_.phases.size(); ++cursor_) {
     const Phase& phase = schedule_.phases[cursor_];
     if (!is_short(context, phase)) break;
-    for (int64_t row = 0, n = context.n_rows(phase); row < n; ++row) run_row(context, phase, row);
+    if (phase.kind == Phase::Kind::moe_route && context.n_rows(phase) > 0) {
+      run_moe_route(context, phase);
+    } else {
+      for (int64_t row = 0, n = context.n_rows(phase); row < n; ++row) run_row(context, phase, row);
+    }
     record(phase);
   }
   next_.store(0, std::memory_order_relaxed);
@@ -88,6 +93,8 @@ void CpuProgram::finish_phase(const StepContext& context) {
 
 void CpuProgram::record(const Phase& phase) {
   if (trace_ == nullptr) return;
+  // A mixture is one node of six phases, whose time is counted with the last.
+  if (phase.kind >= Phase::Kind::moe_route && phase.kind != Phase::Kind::moe_sum) return;
   const double now = seconds_now(), seconds = now - phase_begin_;
   phase_begin_ = now;
   if (phase.kind != Phase::Kind::matmul) return trace_->push_back({phase.main_node, seconds});
@@ -103,6 +110,7 @@ void CpuProgram::record(const Phase& phase) {
 void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, int thread) {
   if (phase.kind == Phase::Kind::matmul) return run_matmul(context, phase, thread);
   if (phase.kind == Phase::Kind::attend) return run_attend(context, phase, thread);
+  if (phase.kind >= Phase::Kind::moe_route) return run_moe(context, phase, thread);
   const int64_t n_rows = context.n_rows(phase), piece = std::max<int64_t>(1, n_rows / (4 * pool_->size()));
   for (int64_t begin; (begin = next_.fetch_add(piece, std::memory_order_relaxed)) < n_rows;)
     for (int64_t row = begin; row < std::min(begin + piece, n_rows); ++row) run_row(context, phase, row);

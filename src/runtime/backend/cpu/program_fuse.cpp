@@ -7,7 +7,7 @@
 namespace lupo::cpu {
 namespace {
 
-bool is_row_wise(Op op) { return op != Op::linear && op != Op::attend; }
+bool is_row_wise(Op op) { return op != Op::linear && op != Op::attend && op != Op::moe; }
 
 bool same_table(const RopeAttrs& a, const RopeAttrs& b) {
   const auto key = [](const RopeAttrs& r) {
@@ -35,7 +35,7 @@ class Scheduler {
     add_tables();
     for (size_t i = 0; i < graph_.nodes.size(); ++i)
       if (graph_.nodes[i].op() == Op::attend) find_chains(static_cast<int32_t>(i));
-    while (add_rows() || add_matmul() || add_attend()) {
+    while (add_rows() || add_matmul() || add_attend() || add_moe()) {
     }
     return std::move(schedule_);
   }
@@ -157,6 +157,17 @@ class Scheduler {
     last->quantized = x;
   }
 
+  bool add_moe() {
+    for (int32_t i = 0; i < n_nodes(); ++i) {
+      if (is_done(i) || node(i).op() != Op::moe || !are_ready(node(i))) continue;
+      using Kind = Phase::Kind;
+      for (Kind kind : {Kind::moe_route, Kind::moe_gather, Kind::moe_up, Kind::moe_act, Kind::moe_down, Kind::moe_sum})
+        add({.kind = kind, .nodes = {i}, .over_outputs = over_outputs(node(i).out), .main_node = i});
+      return true;
+    }
+    return false;
+  }
+
   bool add_attend() {
     for (Phase& phase : attends_) {
       if (phase.nodes.empty()) continue;  // moved into the schedule
@@ -185,6 +196,42 @@ class Scheduler {
 
 int64_t aligned(int64_t bytes) { return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment; }
 
+// Room for the greatest mixture of the graph; an expert's tokens have codes of the form that their number calls for.
+template <class Take>
+WorkspaceLayout::Moe moe_layout(const Graph& graph, const Kernels& kernels, Take take) {
+  constexpr int64_t kFloat = sizeof(float);
+  int64_t n_expert = 0, n_rows = 0, code = 0, groups = 0, n_ff = 0, width = 0;
+  const int64_t n_tokens = std::max(graph.n_batch, graph.n_outputs);
+  for (const Node& node : graph.nodes) {
+    if (node.op() != Op::moe) continue;
+    const auto& moe = std::get<MoeAttrs>(node.attrs);
+    const int64_t rows = n_tokens * moe.n_used;
+    n_expert = std::max(n_expert, moe.n_expert);
+    n_rows = std::max(n_rows, rows);
+    n_ff = std::max(n_ff, graph[node.in[2]].shape.dim[1] * rows);
+    width = std::max(width, graph[node.out].shape.dim[0] * rows);
+    for (TensorId id : {node.in[2], node.in[3], node.in[4]}) {
+      const int64_t k = graph[id].shape.dim[0];
+      const int64_t few = std::min(rows, (kFewTokens - 1) * moe.n_expert) * activation_chunks(k);
+      const bool quantizes = kernels.matmul.find(graph[id].type).quantizes;
+      code = std::max(code, quantizes ? few * static_cast<int64_t>(sizeof(ActivationChunk)) + 2 * k * rows : 0);
+      groups = std::max(groups, quantizes ? k / 32 * rows : 0);
+    }
+  }
+  if (n_rows == 0) return {};
+  return {.begin = take((n_expert + 1) * kFloat),
+          .tokens = take(n_rows * kFloat),
+          .slots = take(n_rows * kFloat),
+          .weights = take(n_rows * kFloat),
+          .codes = take(code + kArenaAlignment * (n_expert + 1)),
+          .scales = take(groups * kFloat),
+          .sums = take(groups * kFloat),
+          .sums_16 = take(2 * groups * kFloat),
+          .gate = take(n_ff * kFloat),
+          .up = take(n_ff * kFloat),
+          .down = take(std::max(width, n_ff) * kFloat)};
+}
+
 }  // namespace
 
 Schedule make_schedule(const Graph& graph, const Kernels& kernels) { return Scheduler(graph, kernels).run(); }
@@ -200,6 +247,9 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
       const Tensor& weight = graph[node.in[0]];
       layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(weight.shape.dim[0]));
       if (kernels.matmul.find(weight.type).quantizes) layout.quantized_k = std::max(layout.quantized_k, weight.shape.dim[0]);
+    } else if (node.op() == Op::moe) {
+      for (TensorId id : {node.in[2], node.in[3], node.in[4]})
+        layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[id].shape.dim[0]));
     } else if (node.op() == Op::attend) {
       const auto& at = std::get<AttendAttrs>(node.attrs);
       const int64_t n_rep = at.n_head / at.n_kv_head, width = padded_width(at.head_dim);
@@ -218,6 +268,7 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
   layout.sums = take(k / 32 * n_rows * kFloat);
   layout.sums_16 = take(k / 16 * n_rows * kFloat);
   for (RopeTable& table : schedule.tables) table.offset = take(table.attrs.n_rot * graph.n_batch * kFloat);
+  layout.moe = moe_layout(graph, kernels, take);
   layout.partials_bytes = partial;
   layout.partials = take(partial * 2 * kPartsPerThread * n_threads);
   layout.thread_bytes = aligned(layout.thread_bytes);

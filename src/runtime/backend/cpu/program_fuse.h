@@ -5,6 +5,7 @@
 //           is quantized at the end for the phase that follows
 //   matmul  all linears of one input, so that its activations are quantized once: q, k and v; gate and up
 //   attend  one attention with the norms and rotations of its q and k, which are applied as heads are read
+//   moe     one mixture of experts, in six phases: route, gather, up (with gate), act, down, sum
 //   tables  cos and sin of every distinct rotary embedding, once a step
 // The graph stays as it is; a phase only lists nodes. Pure functions.
 #pragma once
@@ -19,7 +20,7 @@
 namespace lupo::cpu {
 
 struct Phase {
-  enum class Kind : uint8_t { rows, matmul, attend, tables };
+  enum class Kind : uint8_t { rows, matmul, attend, tables, moe_route, moe_gather, moe_up, moe_act, moe_down, moe_sum };
   Kind kind;
   std::vector<int32_t> nodes{};               // attend: the attention alone
   std::vector<int32_t> q_chain{}, k_chain{};  // attend: norm and rope nodes, in the order that they apply
@@ -46,11 +47,16 @@ Schedule make_schedule(const Graph& graph, const Kernels& kernels);
 
 // Where everything lies in the workspace: bytes from its start, each a multiple of 64.
 struct WorkspaceLayout {
-  int64_t quantized_k = 0;                               // greatest K that is quantized; 0: none
-  int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;  // the buffers of QuantizedRows; codes: chunks or q
-  int64_t partials = 0, partials_bytes = 0;              // of attention split by keys
-  int64_t threads = 0, thread_bytes = 0;                 // each thread's scratch
-  int64_t bytes = 0;                                     // in all
+  int64_t quantized_k = 0;                                  // greatest K that is quantized; 0: none
+  int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;     // the buffers of QuantizedRows; codes: chunks or q
+  struct Moe {                                              // of one mixture at a time; A = T · n_used tokens of experts
+    int64_t begin = 0, tokens = 0, slots = 0, weights = 0;  // I32 [E + 1], I32 [A], I32 [A], F32 [A]
+    int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;   // of activations [K, A], or the activations F32 [K, A] at codes
+    int64_t gate = 0, up = 0, down = 0;                     // F32 [F, A], [F, A], [C, A]
+  } moe;
+  int64_t partials = 0, partials_bytes = 0;  // of attention split by keys
+  int64_t threads = 0, thread_bytes = 0;     // each thread's scratch
+  int64_t bytes = 0;                         // in all
 };
 
 WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernels& kernels, int n_threads);

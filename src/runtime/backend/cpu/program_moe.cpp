@@ -1,0 +1,172 @@
+// Mixtures of experts: the tokens of an expert are multiplied together, each weight that is used is read once.
+//
+// A row of A = T · n_used is one token in one of its experts; rows are sorted by expert. Of each phase all threads take pieces.
+#include <algorithm>
+
+#include "runtime/backend/cpu/program.h"
+
+namespace lupo::cpu {
+namespace {
+
+// Rows of a weight that a thread takes at a time.
+constexpr int64_t kRowsOfTask = 64;
+
+class Mixture {
+ public:
+  Mixture(const StepContext& context, const Phase& phase)
+      : context_(context),
+        node_(context.node(phase.nodes.front())),
+        attrs_(std::get<MoeAttrs>(node_.attrs)),
+        n_tokens_(context.n_rows(phase)),
+        n_rows_(n_tokens_ * attrs_.n_used),
+        begin_(ints(layout().begin)),
+        tokens_(ints(layout().tokens)),
+        slots_(ints(layout().slots)),
+        weights_(context.floats(layout().weights)) {}
+
+  void route_all() const {
+    std::fill_n(begin_, attrs_.n_expert + 1, 0);
+    int32_t* experts = ints(layout().down);  // [n_used, T], before their place is needed
+    float* weights = context_.floats(layout().gate);
+    for (int64_t t = 0; t < n_tokens_; ++t) {
+      const int64_t at = t * attrs_.n_used;
+      route(attrs_, f32(1) + t * attrs_.n_expert, f32(5), experts + at, weights + at);
+      for (int64_t i = 0; i < attrs_.n_used; ++i) ++begin_[experts[at + i] + 1];
+    }
+    for (int64_t e = 0; e < attrs_.n_expert; ++e) begin_[e + 1] += begin_[e];
+    for (int64_t at = 0; at < n_rows_; ++at) {
+      const int32_t row = begin_[experts[at]]++;  // afterwards begin_[e] is where e ends
+      tokens_[row] = static_cast<int32_t>(at / attrs_.n_used);
+      slots_[at] = row;
+      weights_[row] = weights[at];
+    }
+    for (int64_t e = attrs_.n_expert; e > 0; --e) begin_[e] = begin_[e - 1];
+    begin_[0] = 0;
+  }
+
+  // Row `row` of the activations that the weight `in` is multiplied with, from x [K].
+  void put(size_t in, int64_t row, const float* x) const {
+    const int64_t k = weight(in).shape.dim[0], e = expert_of(row);
+    context_.kernels.matmul.quantize(x, rows_of(k, e), row - begin_[e]);
+  }
+  void gather(int64_t row) const {
+    const int64_t width = weight(2).shape.dim[0];
+    const float* x = f32(0) + tokens_[row] * width;
+    if (quantizes(2) || quantizes(3)) put(2, row, x);
+    if (!quantizes(2) || !quantizes(3)) std::copy_n(x, width, inputs() + row * width);
+  }
+  void act(int64_t row) const {
+    const int64_t n_ff = weight(4).shape.dim[0];
+    float* gate = context_.floats(layout().gate) + row * n_ff;
+    context_.kernels.vector.glu(attrs_.act, gate, context_.floats(layout().up) + row * n_ff, gate, n_ff);
+    if (quantizes(4)) put(4, row, gate);
+  }
+  void sum(int64_t token) const {
+    const int64_t width = weight(4).shape.dim[1];
+    float* out = context_.execution.f32(node_.out) + token * width;  // [C]
+    std::fill_n(out, width, 0.0f);
+    for (int64_t i = 0; i < attrs_.n_used; ++i) {
+      const int32_t row = slots_[token * attrs_.n_used + i];
+      const float* part = context_.floats(layout().down) + row * width;
+      for (int64_t c = 0; c < width; ++c) out[c] += weights_[row] * part[c];
+    }
+  }
+
+  // Products of every expert in use with its rows, for weights in[0], in[1], …, each to out[…] [n_out, A].
+  void multiply(std::span<const size_t> in, const float* x, std::span<float* const> out, int thread) const {
+    const int64_t n_out = weight(in[0]).shape.dim[1], n_ranges = (n_out + kRowsOfTask - 1) / kRowsOfTask;
+    int64_t task = context_.next.fetch_add(1, std::memory_order_relaxed), first = 0;
+    for (int64_t e = 0; e < attrs_.n_expert; ++e) {
+      const int64_t count = begin_[e + 1] - begin_[e];
+      if (count == 0) continue;
+      const int64_t n_tasks = n_ranges * static_cast<int64_t>(in.size());
+      for (; task < first + n_tasks; task = context_.next.fetch_add(1, std::memory_order_relaxed)) {
+        const int64_t which = (task - first) / n_ranges, begin = (task - first) % n_ranges * kRowsOfTask;
+        multiply_range(in[static_cast<size_t>(which)], e, begin, std::min(begin + kRowsOfTask, n_out), x,
+                       out[static_cast<size_t>(which)], thread);
+      }
+      first += n_tasks;
+    }
+  }
+
+  int64_t n_rows() const { return n_rows_; }
+  int64_t n_tokens() const { return n_tokens_; }
+  // F32 activations: those of gate and up lie where the down products come later, those of down are act's results.
+  float* inputs() const { return context_.floats(layout().down); }
+  float* gates() const { return context_.floats(layout().gate); }
+  float* ups() const { return context_.floats(layout().up); }
+
+ private:
+  const WorkspaceLayout::Moe& layout() const { return context_.layout.moe; }
+  int32_t* ints(int64_t offset) const { return reinterpret_cast<int32_t*>(context_.workspace + offset); }
+  const float* f32(size_t i) const { return context_.execution.f32(node_.in[i]); }
+  const Tensor& weight(size_t i) const { return context_.tensor(node_.in[i]); }
+  bool quantizes(size_t i) const { return context_.kernels.matmul.find(weight(i).type).quantizes; }
+  int64_t expert_of(int64_t row) const { return std::upper_bound(begin_, begin_ + attrs_.n_expert + 1, row) - begin_ - 1; }
+
+  // The codes of expert e's rows. Each row has room for chunks where few rows are, and for two digits elsewhere.
+  QuantizedRows rows_of(int64_t k, int64_t e) const {
+    const int64_t row = begin_[e], count = begin_[e + 1] - row;
+    std::byte* codes = context_.workspace + layout().codes + code_offset(k, e);
+    return {k,
+            count,
+            reinterpret_cast<ActivationChunk*>(codes),
+            reinterpret_cast<uint8_t*>(codes),
+            context_.floats(layout().scales) + row * k / 32,
+            context_.floats(layout().sums) + row * k / 32,
+            context_.floats(layout().sums_16) + row * k / 16};
+  }
+  int64_t code_offset(int64_t k, int64_t e) const {
+    int64_t offset = 0;
+    for (int64_t i = 0; i < e; ++i) {
+      const int64_t count = begin_[i + 1] - begin_[i];
+      const int64_t bytes = count < kFewTokens ? count * activation_chunks(k) * static_cast<int64_t>(sizeof(ActivationChunk))
+                                               : code_bytes(k, count);
+      offset += (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+    }
+    return offset;
+  }
+
+  void multiply_range(size_t in, int64_t e, int64_t begin, int64_t end, const float* x, float* out, int thread) const {
+    const Tensor& tensor = weight(in);
+    const int64_t k = tensor.shape.dim[0], n_out = tensor.shape.dim[1], row = begin_[e], count = begin_[e + 1] - row;
+    const std::byte* data = context_.execution.bytes(node_.in[in]) + e * n_out * row_bytes(tensor.type, k);
+    context_.kernels.matmul.find(tensor.type)
+        .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(k, e), count}, out + row * n_out, n_out,
+                  context_.thread_scratch(thread));
+  }
+
+  const StepContext& context_;
+  const Node& node_;
+  const MoeAttrs& attrs_;
+  int64_t n_tokens_, n_rows_;
+  int32_t* begin_;   // [E + 1] first row of each expert
+  int32_t* tokens_;  // [A] the token of a row
+  int32_t* slots_;   // [n_used, T] the rows of a token
+  float* weights_;   // [A]
+};
+
+template <class Work>
+void share(const StepContext& context, int64_t n, Work work) {
+  const int64_t piece = std::max<int64_t>(1, n / (4 * context.pool.size()));
+  for (int64_t begin; (begin = context.next.fetch_add(piece, std::memory_order_relaxed)) < n;)
+    for (int64_t i = begin; i < std::min(begin + piece, n); ++i) work(i);
+}
+
+}  // namespace
+
+void run_moe_route(const StepContext& context, const Phase& phase) { Mixture(context, phase).route_all(); }
+
+void run_moe(const StepContext& context, const Phase& phase, int thread) {
+  const Mixture moe(context, phase);
+  switch (phase.kind) {
+    case Phase::Kind::moe_gather: return share(context, moe.n_rows(), [&](int64_t row) { moe.gather(row); });
+    case Phase::Kind::moe_up:
+      return moe.multiply(std::array<size_t, 2>{2, 3}, moe.inputs(), std::array{moe.gates(), moe.ups()}, thread);
+    case Phase::Kind::moe_act: return share(context, moe.n_rows(), [&](int64_t row) { moe.act(row); });
+    case Phase::Kind::moe_down: return moe.multiply(std::array<size_t, 1>{4}, moe.gates(), std::array{moe.inputs()}, thread);
+    default: return share(context, moe.n_tokens(), [&](int64_t token) { moe.sum(token); });
+  }
+}
+
+}  // namespace lupo::cpu
