@@ -79,9 +79,10 @@ struct SoftcapAttrs {
 struct SelectAttrs {};
 
 // Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E], down [F, C, E] of any
-// type, selection F32 [E] or kNone. Of each token the n_used experts of greatest score are run; out F32 [C, T] = Σ weight ·
-// down(act(gate x) · up x). Scores are the gated router outputs, plus `selection` when experts are chosen (not weighed).
-// Source: Shazeer et al. 2017, arXiv 1701.06538; the selection bias: DeepSeek-V3, arXiv 2412.19437.
+// type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone. Of each token the n_used experts of greatest
+// score are run; out F32 [C, T] = Σ weight · down(act(gate x) · up x). Scores are the gated router outputs, plus `selection` when
+// experts are chosen (not weighed). Source: Shazeer et al. 2017, arXiv 1701.06538; the selection bias: DeepSeek-V3, arXiv
+// 2412.19437.
 enum class Gating : uint8_t {
   softmax,       // over all experts
   sigmoid,       // of each
@@ -93,7 +94,9 @@ struct MoeAttrs {
   bool normalise = false;  // weights are divided by their sum
   float weight_scale = 1;  // of the weights, at the end
   Activation act = Activation::silu;
+  float limit = 0;  // > 0: gpt-oss's act(g, u) = g · sigmoid(1.702 g) · (u + 1), g at most and |u| at most the limit
 };
+inline constexpr float kOssSlope = 1.702f;
 
 using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
                            MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs>;

@@ -160,7 +160,10 @@ Value Builder::moe(Value x, Value router, const std::string& gate, const std::st
   if (x == kNone) return kNone;
   const int64_t width = graph_[x].shape.dim[0];
   const Value g = experts(gate, width, n_ff), u = experts(up, width, n_ff), d = experts(down, n_ff, width);
-  return add_node(attrs, {x, router, g, u, d, selection});
+  const auto bias = [&](const std::string& name, int64_t n_out) {
+    return has(name + ".bias") ? matrix(name + ".bias", n_out, attrs.n_expert) : kNone;
+  };
+  return add_node(attrs, {x, router, g, u, d, selection, bias(gate, n_ff), bias(up, n_ff), bias(down, width)});
 }
 
 Value Builder::select_outputs(Value x) { return add_node(SelectAttrs{}, {x, graph_.outputs}); }

@@ -18,6 +18,12 @@ Result<void> check_experts(const Graph& graph, TensorId id, int64_t n_in, int64_
   return {};
 }
 
+Result<void> check_bias(const Graph& graph, TensorId id, int64_t n, int64_t n_expert) {
+  if (id != kNone && (graph[id].type != Type::f32 || graph[id].shape != Shape{{n, n_expert, 1, 1}}))
+    return bad_operand("moe", graph, id, fmt::format("F32 [{}, {}]", n, n_expert));
+  return {};
+}
+
 Result<Shape> infer(const Graph& graph, const Node& node) {
   const int64_t width = graph[node.in[0]].shape.dim[0], n_ff = graph[node.in[2]].shape.dim[1];  // C, F
   const MoeAttrs& moe = attrs_of(node);
@@ -27,6 +33,9 @@ Result<Shape> infer(const Graph& graph, const Node& node) {
   TRY(check_experts(graph, node.in[3], width, n_ff, moe.n_expert));
   TRY(check_experts(graph, node.in[4], n_ff, width, moe.n_expert));
   TRY(check_vector("moe", graph, node.in[5], moe.n_expert));
+  TRY(check_bias(graph, node.in[6], n_ff, moe.n_expert));
+  TRY(check_bias(graph, node.in[7], n_ff, moe.n_expert));
+  TRY(check_bias(graph, node.in[8], width, moe.n_expert));
   return graph[node.in[0]].shape;
 }
 
@@ -45,16 +54,25 @@ Cost cost(const Graph& graph, const Node& node, int64_t n_tokens, int64_t, int64
           .weight_bytes = bytes * n_expert * (1 - std::pow(1 - share, n_tokens_f))};
 }
 
-// y[f] = Σ_k weight[k, f, expert] · x[k].
-void multiply(const Execution& run, TensorId id, int64_t expert, const std::vector<float>& x, std::vector<float>& y) {
+// y[f] = Σ_k weight[k, f, expert] · x[k] + bias[f, expert].
+void multiply(const Execution& run, TensorId id, TensorId bias_id, int64_t expert, const std::vector<float>& x,
+              std::vector<float>& y) {
   const Tensor& weight = run.graph[id];
   const int64_t n_in = weight.shape.dim[0], n_out = weight.shape.dim[1], bytes = row_bytes(weight.type, n_in);
+  const float* bias = run.f32(bias_id);
   std::vector<float> row(static_cast<size_t>(n_in));
   y.resize(static_cast<size_t>(n_out));
   for (int64_t f = 0; f < n_out; ++f) {
     type_info(weight.type).to_float(run.bytes(id) + (expert * n_out + f) * bytes, row.data(), n_in);
-    y[static_cast<size_t>(f)] = static_cast<float>(std::inner_product(row.begin(), row.end(), x.begin(), 0.0));
+    y[static_cast<size_t>(f)] =
+        static_cast<float>(std::inner_product(row.begin(), row.end(), x.begin(), bias ? double{bias[expert * n_out + f]} : 0.0));
   }
+}
+
+double gated(const MoeAttrs& moe, double gate, double up) {
+  if (moe.limit <= 0) return activation(moe.act, gate) * up;
+  const double limit = moe.limit, g = std::min(gate, limit), u = std::clamp(up, -limit, limit);
+  return g / (1 + std::exp(-kOssSlope * g)) * (u + 1);
 }
 
 void reference(const Execution& run, const Node& node) {
@@ -68,10 +86,10 @@ void reference(const Execution& run, const Node& node) {
     std::vector<double> sum(x.size());
     route(moe, run.f32(node.in[1]) + t * moe.n_expert, run.f32(node.in[5]), experts.data(), weights.data());
     for (size_t i = 0; i < experts.size(); ++i) {
-      multiply(run, node.in[2], experts[i], x, gate);
-      multiply(run, node.in[3], experts[i], x, up);
-      for (size_t f = 0; f < gate.size(); ++f) gate[f] = static_cast<float>(activation(moe.act, gate[f]) * up[f]);
-      multiply(run, node.in[4], experts[i], gate, down);
+      multiply(run, node.in[2], node.in[6], experts[i], x, gate);
+      multiply(run, node.in[3], node.in[7], experts[i], x, up);
+      for (size_t f = 0; f < gate.size(); ++f) gate[f] = static_cast<float>(gated(moe, gate[f], up[f]));
+      multiply(run, node.in[4], node.in[8], experts[i], gate, down);
       for (size_t c = 0; c < sum.size(); ++c) sum[c] += static_cast<double>(weights[i]) * down[c];
     }
     std::copy(sum.begin(), sum.end(), run.f32(node.out) + t * width);

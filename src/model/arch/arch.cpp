@@ -100,7 +100,8 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
                            .scale = scale,
                            .window = style.window,
                            .softcap = hp.attention_softcap};
-  const Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend);  // [H·Dv, T]
+  const Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend,
+                               style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
   return b.linear(mixed, b.block("attn_output"), hp.n_embd);
 }
 

@@ -36,6 +36,7 @@ struct AttentionStyle {
   bool norm_after_rope = false;
   int64_t window = 0;     // this layer's sliding window
   Value factors = kNone;  // rope frequency factors [n_rot/2]
+  bool sinks = false;     // attn_sinks: a score of each head that takes part in the softmax and has no value
 };
 
 // A norm of the present block over C, of the model's kind.

@@ -69,6 +69,7 @@ MODELS |= {
     "llama-experts-q4_1": ("llama", 2, {"experts": (6, 2), "type": "Q4_1"}),
     "llama-experts-q8_0": ("llama", 2, {"experts": (6, 2), "type": "Q8_0"}),
     "llama-q5_0": ("llama", 2, {"type": "Q5_0"}),
+    "gpt_oss": ("gpt-oss", 4, {"norms": ["attn_norm", "post_attention_norm"], "biases": True, "experts": (6, 3), "expert_ff": 32, "window": 12, "sinks": True, "scaling": ("yarn", 4.0)}),
     "qwen2moe": ("qwen2moe", 2, {"square": True, "qkv_biases": True, "experts": (6, 2), "shared": 40, "shared_gate": True}),
     "qwen3moe": ("qwen3moe", 2, {"qk_norm": "head", "experts": (6, 3), "expert_ff": 32}),
     "olmoe": ("olmoe", 2, {"square": True, "mha": True, "qk_norm": "whole", "experts": (6, 2)}),
@@ -171,6 +172,10 @@ def write(path, arch, n_layer, o, seed, exact=False):
             matrix(b + "ffn_gate_inp.weight", N_EMBD, n_expert)
             for part, n_in, n_out in (("gate", N_EMBD, expert_ff), ("up", N_EMBD, expert_ff), ("down", expert_ff, N_EMBD)):
                 add_matrix(f"{b}ffn_{part}_exps.weight", rng.standard_normal((n_expert, n_out, n_in)) / np.sqrt(n_in))
+                if o.get("biases"):
+                    w.add_tensor(f"{b}ffn_{part}_exps.bias", (2 * rng.standard_normal((n_expert, n_out))).astype(np.float32))
+            if o.get("biases"):
+                vector(b + "ffn_gate_inp.bias", n_expert, 0.0)
             shared = o.get("shared", o.get("shared_count", 0) * expert_ff)
             for part, n_in, n_out in (("gate", N_EMBD, shared), ("up", N_EMBD, shared), ("down", shared, N_EMBD)):
                 if shared:
@@ -183,6 +188,8 @@ def write(path, arch, n_layer, o, seed, exact=False):
             matrix(b + part + ".weight", n_in, n_out)
             if o.get("biases") or (o.get("qkv_biases") and part.startswith("attn_") and part != "attn_output"):
                 vector(b + part + ".bias", n_out, 0.0)
+        if o.get("sinks"):
+            vector(b + "attn_sinks.weight", n_head, 0.5)
         for name in o.get("norms", ["attn_norm", "ffn_norm"]):
             norm(b + name, N_EMBD)
         if o.get("head_norms") or "qk_norm" in o:

@@ -57,8 +57,11 @@ class Mixture {
   }
   void act(int64_t row) const {
     const int64_t n_ff = weight(4).shape.dim[0];
-    float* gate = context_.floats(layout().gate) + row * n_ff;
-    context_.kernels.vector.glu(attrs_.act, gate, context_.floats(layout().up) + row * n_ff, gate, n_ff);
+    float *gate = gates() + row * n_ff, *up = ups() + row * n_ff;
+    add_bias(6, row, n_ff, gate);
+    add_bias(7, row, n_ff, up);
+    if (attrs_.limit > 0) clamp(gate, up, n_ff);
+    context_.kernels.vector.glu(attrs_.act, gate, up, gate, n_ff);
     if (quantizes(4)) put(4, row, gate);
   }
   void sum(int64_t token) const {
@@ -67,7 +70,8 @@ class Mixture {
     std::fill_n(out, width, 0.0f);
     for (int64_t i = 0; i < attrs_.n_used; ++i) {
       const int32_t row = slots_[token * attrs_.n_used + i];
-      const float* part = context_.floats(layout().down) + row * width;
+      float* part = inputs() + row * width;
+      add_bias(8, row, width, part);
       for (int64_t c = 0; c < width; ++c) out[c] += weights_[row] * part[c];
     }
   }
@@ -102,6 +106,17 @@ class Mixture {
   const float* f32(size_t i) const { return context_.execution.f32(node_.in[i]); }
   const Tensor& weight(size_t i) const { return context_.tensor(node_.in[i]); }
   bool quantizes(size_t i) const { return context_.kernels.matmul.find(weight(i).type).quantizes; }
+  void add_bias(size_t in, int64_t row, int64_t n, float* y) const {
+    const float* bias = f32(in);  // [n, E]
+    if (bias != nullptr) context_.kernels.vector.add(y, bias + expert_of(row) * n, y, n);
+  }
+  // Makes silu(gate) · up what MoeAttrs::limit says: g · sigmoid(s g) = silu(s g) / s.
+  void clamp(float* gate, float* up, int64_t n) const {
+    for (int64_t i = 0; i < n; ++i) {
+      gate[i] = kOssSlope * std::min(gate[i], attrs_.limit);
+      up[i] = (std::clamp(up[i], -attrs_.limit, attrs_.limit) + 1) / kOssSlope;
+    }
+  }
   int64_t expert_of(int64_t row) const { return std::upper_bound(begin_, begin_ + attrs_.n_expert + 1, row) - begin_ - 1; }
 
   // The codes of expert e's rows. Each row has room for chunks where few rows are, and for two digits elsewhere.
