@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# ./test.sh        sets itself up and runs the suite: release build, all labels, the shell scripts
+# ./test.sh        sets itself up and runs the suite: release build with all labels, the shell scripts, the Rust crate, the
+#                  kernels on AArch64 under qemu, the fast label under sanitizers, each fuzz target for 20 s
 # ./test.sh fast   the quick label alone
-# ./test.sh all    also the kernels on AArch64 under qemu, the fast label under sanitizers, each fuzz target for a while
+# ./test.sh all    the suite with five minutes for each fuzz target
 # Every step runs, also after one failed; the closing lines say which failed and count the tests.
 # shellcheck disable=SC2317 # the functions are called through step
 set -uo pipefail
@@ -9,7 +10,7 @@ set -uo pipefail
 . "$(dirname "$0")/scripts/common.sh"
 cd "$root" || exit 1
 
-test_packages=(ccache shellcheck)
+test_packages=(ccache clang-19 g++-aarch64-linux-gnu libclang-rt-19-dev qemu-user shellcheck)
 fuzz_seconds=20
 jobs=$(nproc)
 logs=$root/build/test-logs
@@ -43,20 +44,19 @@ run_ctest() { ctest --test-dir "$root/build/$1" --output-on-failure --no-tests=e
 
 shell_scripts() { shellcheck -x run.sh test.sh .ci/run scripts/*.sh; }
 
-# Every fuzz target: its corpus first, then fresh input for a while.
+bridge() { CARGO_TARGET_DIR=$root/build/cargo cargo test --release --locked --manifest-path bridge/Cargo.toml; }
+
+# Every fuzz target: its corpus first, then fresh input for a while. What breaks it stays in build/fuzz/found.
 fuzz() {
-  local target found=0
-  build fuzz
-  for target in build/fuzz/bin/fuzz_*; do
-    found=1
-    local corpus=tests/fuzz/corpus/${target##*/fuzz_} seeds=()
-    [ -d "$corpus" ] && seeds=("$corpus")
-    mkdir -p "build/fuzz/new/${target##*/}"
-    printf '%s for %s s\n' "$target" "$fuzz_seconds"
-    "$target" -max_total_time="$fuzz_seconds" -rss_limit_mb=1024 -timeout=5 -print_final_stats=1 \
-      "build/fuzz/new/${target##*/}" "${seeds[@]}" 2>&1 | tail -n 20
+  local source name new found=$root/build/fuzz/found
+  for source in tests/fuzz/fuzz_*.cpp; do
+    name=$(basename "${source#*/fuzz_}" .cpp)
+    new=$root/build/fuzz/new/$name
+    mkdir -p "$found" "$new"
+    printf 'fuzz_%s for %s s\n' "$name" "$fuzz_seconds"
+    build/fuzz/bin/fuzz_"$name" -max_total_time="$fuzz_seconds" -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 \
+      -artifact_prefix="$found/$name-" "$new" "tests/fuzz/corpus/$name" 2>&1 | tail -n 20
   done
-  [ "$found" = 1 ]
 }
 
 finish() {
@@ -89,14 +89,16 @@ fi
 install_packages "${test_packages[@]}"
 step models scripts/fetch-models.sh
 step shell-scripts shell_scripts
+step bridge bridge
 step fast-release run_ctest release -L fast -j "$jobs"
 step model-release run_ctest release -LE fast
-if [ "$mode" = all ]; then
-  install_packages clang-19 g++-aarch64-linux-gnu libclang-rt-19-dev qemu-user
-  step build-aarch64 build aarch64
-  step fast-aarch64 run_ctest aarch64 -L fast -j "$jobs"
-  step build-asan build asan
-  step fast-asan run_ctest asan -L fast -j "$jobs"
-  step fuzz fuzz
-fi
+for preset in aarch64 asan; do
+  step "build-$preset" build "$preset"
+  step "fast-$preset" run_ctest "$preset" -L fast -j "$jobs"
+done
+step build-tsan build tsan
+step fast-tsan run_ctest tsan -L fast -E '/(MatmulTest|Attention|Vectors)|_1_threads' # what has one thread cannot race
+step build-fuzz build fuzz
+[ "$mode" = usual ] || fuzz_seconds=300
+step fuzz fuzz
 finish

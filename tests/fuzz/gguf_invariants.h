@@ -2,9 +2,9 @@
 // the file and a fix. Shared by the fuzz target and the replay test.
 #pragma once
 
-#include <algorithm>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string>

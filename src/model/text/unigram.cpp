@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <ranges>
 
 #include "model/text/tokenizer_kinds.h"
@@ -32,9 +31,9 @@ class Unigram final : public Tokenizer {
  private:
   // The best way to write a stretch up to one place: its last token.
   struct Best {
-    double score = -std::numeric_limits<double>::infinity();
+    double score = 0;
     TokenId id = -1;
-    uint32_t bytes = 0;  // of that token
+    uint32_t bytes = 0;  // of that token; 0: no way leads here yet
   };
 
   std::string normalise(std::string_view text) const;
@@ -108,7 +107,9 @@ size_t Unigram::search(std::string_view text, std::vector<Best>& best) const {
   const auto offer = [&](TokenId id, size_t bytes, double score) {
     reach = std::max(reach, at + bytes);
     if (best.size() <= reach) best.resize(reach + 1);
-    if (score > best[at + bytes].score) best[at + bytes] = {score, id, static_cast<uint32_t>(bytes)};
+    // A file may have scores of −∞ or whose sum is not a number: the first way counts whatever its score.
+    Best& place = best[at + bytes];
+    if (place.bytes == 0 || score > place.score) place = {score, id, static_cast<uint32_t>(bytes)};
   };
   do {
     const size_t character = std::min(utf8_length(text[at]), text.size() - at);

@@ -161,6 +161,23 @@ TEST(Tokenizer, ByteTokensHaveExactlyTwoHexDigits) {
   EXPECT_THAT(loaded->encode("a\nb", {.add_special = false}), ElementsAre(7, 3, 0));  // no token for b: unknown
 }
 
+TEST(Tokenizer, UnigramEndsWhateverTheScoresAre) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const float score : {-kInfinity, kInfinity}) {
+    gguf::Writer writer;
+    writer.set("tokenizer.ggml.model", "t5");
+    set_strings(writer, "tokenizer.ggml.tokens", {"<unk>", "\u2581", "a", "b", "ab"});
+    const std::vector<int32_t> kinds{2, 1, 1, 1, 1};
+    writer.set_array("tokenizer.ggml.token_type", std::span<const int32_t>(kinds));
+    const std::vector<float> scores{0, -1, score, -kInfinity, score};
+    writer.set_array("tokenizer.ggml.scores", std::span<const float>(scores));
+    const Loaded loaded = load(writer);
+    ASSERT_TRUE(loaded.tokenizer.has_value());
+    const std::vector<TokenId> ids = loaded->encode("abab", {.add_special = false});
+    EXPECT_EQ(loaded->decode(ids), "abab") << testing::PrintToString(ids);
+  }
+}
+
 // 64 KiB of what makes naive splitting or merging quadratic, which would be four thousand million steps. Processor time, so that
 // a busy machine does not fail it.
 TEST(Tokenizer, AdversarialTextsTakeLinearTime) {
