@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
     if (!verb.app->parsed()) continue;
     const Result<void> result = verb.run();
     const bool flushed = std::fflush(stdout) == 0 && !std::ferror(stdout);
-    if (!result) return print(result.error()), result.error().layer == Layer::cli ? 2 : 1;
+    if (!result) return print(result.error()), result.error().layer == Layer::cli && result.error().code == "usage" ? 2 : 1;
     if (!flushed) return print(write_failed()), 1;
   }
   return 0;

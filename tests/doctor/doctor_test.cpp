@@ -42,7 +42,10 @@ TEST(StuckOn, WithoutWarningsTheRoofDecides) {
   EXPECT_EQ(stuck_on(info, exam), Layer::hardware);
   exam.roof_fraction = 0.3;
   EXPECT_EQ(stuck_on(info, exam), Layer::runtime);
-  EXPECT_EQ(stuck_on({finding(Layer::quantization, "label-type-mismatch", Severity::warning, 0)}, exam), Layer::runtime);
+  Finding wrong_name = finding(Layer::quantization, "b", Severity::warning, 0);
+  EXPECT_EQ(stuck_on({wrong_name}, exam), Layer::quantization);
+  wrong_name.limits = false;
+  EXPECT_EQ(stuck_on({wrong_name}, exam), Layer::runtime);
 }
 
 TEST(Diagnose, TheMachineAlone) {
@@ -138,12 +141,12 @@ TEST(Speed, OfATinyModel) {
   const auto decode = measure_decode(**engine, 8, 16, 2, {.repetitions = 2, .trace = true});
   ASSERT_TRUE(decode) << decode.error().what;
   EXPECT_GT(decode->tps, 0);
-  EXPECT_NEAR(decode->gbps, decode->tps * decode->bytes_per_token / 1e9, 1e-9);
+  EXPECT_NEAR(decode->traffic.gbps, decode->tps * decode->traffic.bytes_per_token / 1e9, 1e-9);
   const auto single = measure_decode(**engine, 8, 16, 1, {.repetitions = 1});
   ASSERT_TRUE(single);
-  EXPECT_EQ(static_cast<int64_t>(single->weight_bytes), model->facts().bytes_per_token);
-  EXPECT_GT(single->bytes_per_token, single->weight_bytes) << "the cache is read too";
-  EXPECT_LT(decode->bytes_per_token, single->bytes_per_token) << "two sequences share the weights";
+  EXPECT_EQ(static_cast<int64_t>(single->traffic.weight_bytes), model->facts().bytes_per_token);
+  EXPECT_GT(single->traffic.bytes_per_token, single->traffic.weight_bytes) << "the cache is read too";
+  EXPECT_LT(decode->traffic.bytes_per_token, single->traffic.bytes_per_token) << "two sequences share the weights";
   ASSERT_FALSE(decode->ops.empty());
   double linear_ms = 0;
   for (const OpTime& op : decode->ops) linear_ms += op.op == "linear" ? op.ms : 0;

@@ -40,7 +40,7 @@ struct Planned {
 
 Result<Machine> machine_for(const Options& options) {
   if (options.machine_file.empty()) return this_machine();
-  TRY_ASSIGN(const std::string text, read_input(options.machine_file));
+  TRY_ASSIGN(const std::string text, read_input(options.machine_file, "--machine"));
   return machine_from_json(text);
 }
 

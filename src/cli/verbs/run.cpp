@@ -56,7 +56,7 @@ Result<std::optional<std::string>> read_prompt(const Options& options) {
     return fail(Layer::cli, "usage", "-p and -f exclude each other", "lupo run --help");
   if (options.has_prompt) return options.prompt;
   if (options.file.empty() && is_terminal_in()) return std::nullopt;
-  TRY_ASSIGN(std::string text, read_input(options.file.empty() ? "-" : options.file));
+  TRY_ASSIGN(std::string text, read_input(options.file.empty() ? "-" : options.file, "-f"));
   return text;
 }
 
