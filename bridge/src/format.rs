@@ -61,6 +61,12 @@ pub fn python_str(state: &State, value: &Value) -> Result<String, Error> {
 }
 
 /// `repr(value)`.
+pub fn python_repr(state: &State, value: &Value) -> Result<String, Error> {
+    let mut sink = Sink::new(state);
+    write_repr(&mut sink, value, 0)?;
+    sink.finish(state)
+}
+
 fn write_repr(sink: &mut Sink, value: &Value, depth: usize) -> Result<(), Error> {
     check_depth(depth)?;
     match value.kind() {

@@ -2,13 +2,18 @@
 //!
 //! Every entry catches panics: nothing unwinds into C++.
 
+mod filters;
 mod format;
 mod json;
+mod macros;
 mod markup;
 mod methods;
+mod percent;
+mod rewrite;
 mod strftime;
 mod tags;
 mod template;
+mod wordwrap;
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 

@@ -5,28 +5,22 @@
 
 use std::ops::Range;
 
-use crate::tags::code_sections;
+use crate::rewrite::Edit;
+use crate::tags::{code_sections, end_of_string};
 
 const MARKUP_FILTERS: [&str; 4] = ["safe", "e", "escape", "forceescape"];
 const OPERATOR_WORDS: [&str; 8] = ["if", "else", "and", "or", "not", "in", "is", "elif"];
 
-pub fn escape_sums(source: String) -> String {
+/// The filters to insert.
+pub fn edits(source: &str) -> Vec<Edit> {
     if !MARKUP_FILTERS.iter().any(|filter| source.contains(filter)) {
-        return source;
+        return Vec::new();
     }
     let mut insertions: Vec<usize> = Vec::new();
     for code in code_sections(source.as_bytes()) {
-        find_sums(&source, code, &mut insertions);
+        find_sums(source, code, &mut insertions);
     }
-    insertions.sort_unstable();
-    let mut out = String::with_capacity(source.len() + 2 * insertions.len());
-    let mut from = 0;
-    for at in insertions {
-        out.push_str(&source[from..at]);
-        out.push_str("|e");
-        from = at;
-    }
-    out + &source[from..]
+    insertions.into_iter().map(|at| Edit::insert(at, "|e")).collect()
 }
 
 /// One sum under construction, at one bracket level.
@@ -66,11 +60,8 @@ fn find_sums(source: &str, code: Range<usize>, insertions: &mut Vec<usize>) {
         i += 1;
         let sum = levels.last_mut().expect("one level is always open");
         match bytes[start] {
-            quote @ (b'"' | b'\'') => {
-                while i < code.end && bytes[i] != quote {
-                    i += if bytes[i] == b'\\' { 2 } else { 1 };
-                }
-                i = (i + 1).min(code.end);
+            b'"' | b'\'' => {
+                i = end_of_string(bytes, start).min(code.end);
                 sum.token(i);
             }
             b'(' | b'[' | b'{' => levels.push(Sum::default()),
@@ -112,7 +103,13 @@ fn find_sums(source: &str, code: Range<usize>, insertions: &mut Vec<usize>) {
 
 #[cfg(test)]
 mod tests {
-    use super::escape_sums;
+    use crate::rewrite::Source;
+
+    fn escape_sums(source: String) -> String {
+        let mut text = Source::new(source);
+        text.apply(super::edits(&text.text));
+        text.text
+    }
 
     #[test]
     fn operands_beside_markup_are_escaped() {

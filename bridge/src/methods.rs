@@ -7,7 +7,7 @@ use minijinja_contrib::pycompat;
 use crate::format::limit;
 
 /// Widest result of ljust, rjust, center and zfill.
-const WIDTH_MAX: usize = 100_000;
+pub const WIDTH_MAX: usize = 100_000;
 
 pub fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     let own = match value.kind() {
@@ -41,11 +41,18 @@ fn string_method(s: &str, method: &str, args: &[Value]) -> Result<Option<Value>,
         "rsplit" => split(s, args, true)?,
         "splitlines" => {
             let (keep_ends,): (Option<bool>,) = from_args(args)?;
-            split_lines(s, keep_ends.unwrap_or(false))
+            list(split_lines(s, keep_ends.unwrap_or(false)).into_iter())
         }
         "partition" | "rpartition" => {
             let (separator,): (&str,) = from_args(args)?;
             partition(s, non_empty(separator)?, method == "rpartition")
+        }
+        "replace" => {
+            let (from, to): (&str, &str) = from_args(&args[..args.len().min(2)])?;
+            if s.matches(from).count().saturating_mul(to.len()) > crate::template::JOINED_BYTES_MAX {
+                return Err(limit("a string grows too large"));
+            }
+            return Ok(None);
         }
         "removeprefix" => {
             let (prefix,): (&str,) = from_args(args)?;
@@ -153,7 +160,7 @@ fn split_blanks(s: &str, n: usize, from_right: bool) -> Value {
 }
 
 /// Python's line ends: more than \n, and \r\n is one.
-fn split_lines(s: &str, keep_ends: bool) -> Value {
+pub fn split_lines(s: &str, keep_ends: bool) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut start = 0;
     let mut chars = s.char_indices().peekable();
@@ -165,13 +172,13 @@ fn split_lines(s: &str, keep_ends: bool) -> Value {
         if c == '\r' && chars.next_if(|(_, next)| *next == '\n').is_some() {
             end += 1;
         }
-        lines.push(Value::from(if keep_ends { &s[start..end] } else { &s[start..at] }));
+        lines.push(if keep_ends { &s[start..end] } else { &s[start..at] });
         start = end;
     }
     if start < s.len() {
-        lines.push(Value::from(&s[start..]));
+        lines.push(&s[start..]);
     }
-    lines.into()
+    lines
 }
 
 fn partition(s: &str, separator: &str, from_right: bool) -> Value {
@@ -198,12 +205,19 @@ fn padded(s: &str, method: &str, args: &[Value]) -> Result<String, Error> {
             Some(digits) => s[..1].to_string() + &fill(missing) + digits,
             None => fill(missing) + s,
         },
-        _ => {
-            // CPython puts the odd blank on the left when the width is odd
-            let left = missing / 2 + (missing & width as usize & 1);
-            fill(left) + s + &fill(missing - left)
-        }
+        _ => center(s, length + missing, &fill(1))?,
     })
+}
+
+/// `str.center`
+pub fn center(s: &str, width: usize, fill: &str) -> Result<String, Error> {
+    let missing = width.saturating_sub(s.chars().count());
+    if missing > WIDTH_MAX {
+        return Err(limit("a string is padded too widely"));
+    }
+    // CPython puts the odd blank on the left when the width is odd
+    let left = missing / 2 + (missing & width & 1);
+    Ok(fill.repeat(left) + s + &fill.repeat(missing - left))
 }
 
 fn swap_case(c: char) -> String {

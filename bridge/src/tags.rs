@@ -59,7 +59,7 @@ fn find_open(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The first word of a tag, after its whitespace control.
-fn tag_name(bytes: &[u8], from: usize) -> (usize, usize) {
+pub fn tag_name(bytes: &[u8], from: usize) -> (usize, usize) {
     let mut start = from;
     if matches!(bytes.get(start), Some(b'-' | b'+')) {
         start += 1;
@@ -74,18 +74,75 @@ fn tag_name(bytes: &[u8], from: usize) -> (usize, usize) {
     (start, end)
 }
 
+/// Names and numbers of a piece of code, but for what follows a dot and what stands in strings.
+pub fn words(source: &str, code: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+    let bytes = source.as_bytes();
+    let mut at = code.start;
+    std::iter::from_fn(move || {
+        while at < code.end {
+            let start = at;
+            match bytes[start] {
+                b'"' | b'\'' => at = end_of_string(bytes, start).min(code.end),
+                c if is_word(c) => {
+                    while at < code.end && is_word(bytes[at]) {
+                        at += 1;
+                    }
+                    if start == 0 || bytes[start - 1] != b'.' {
+                        return Some(start..at);
+                    }
+                }
+                _ => at += 1,
+            }
+        }
+        None
+    })
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+/// Where a piece of code has its OPERATORS_MAX-th operator: each is a level of the tree that the parser builds, and the compiler
+/// walks the tree by recursion.
+pub fn too_many_operators(source: &str) -> Option<usize> {
+    const OPERATORS_MAX: usize = 2000; // real templates have below 30
+    let bytes = source.as_bytes();
+    code_sections(bytes).into_iter().find_map(|code| {
+        let names =
+            words(source, code.clone()).filter(|word| ["not", "and", "or", "if", "in", "is"].contains(&&source[word.clone()]));
+        let mut places: Vec<usize> = names.map(|word| word.start).collect();
+        let mut at = code.start;
+        while at < code.end {
+            match bytes[at] {
+                b'"' | b'\'' => {
+                    at = end_of_string(bytes, at);
+                    continue;
+                }
+                b'+' | b'-' | b'*' | b'/' | b'%' | b'~' | b'|' | b'.' | b'<' | b'>' | b'=' | b'[' | b'(' => places.push(at),
+                _ => {}
+            }
+            at += 1;
+        }
+        places.sort_unstable();
+        places.get(OPERATORS_MAX).copied()
+    })
+}
+
+/// The position after the string that begins here.
+pub fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() && bytes[at] != bytes[start] {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    (at + 1).min(bytes.len())
+}
+
 /// The position after the next `close` that is not inside a string.
 fn skip_code(bytes: &[u8], from: usize, close: &[u8; 2]) -> usize {
     let mut i = from;
     while i < bytes.len() {
         match bytes[i] {
-            quote @ (b'"' | b'\'') => {
-                i += 1;
-                while i < bytes.len() && bytes[i] != quote {
-                    i += if bytes[i] == b'\\' { 2 } else { 1 };
-                }
-                i += 1;
-            }
+            b'"' | b'\'' => i = end_of_string(bytes, i),
             _ if bytes[i..].starts_with(close) => return i + 2,
             _ => i += 1,
         }

@@ -7,10 +7,12 @@
 use std::cell::{Cell, RefCell};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Value, ValueKind};
+use minijinja::value::{Rest, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
+use minijinja_contrib::globals;
 
-use crate::{format, json, markup, methods, strftime, tags};
+use crate::rewrite::{Edit, Source};
+use crate::{filters, format, json, macros, markup, methods, percent, strftime, tags};
 
 /// The only template of an environment.
 const NAME: &str = "chat template";
@@ -64,7 +66,7 @@ impl Failure {
         Failure::new(Status::Input, what)
     }
 
-    fn from_error(error: &Error, source: &str) -> Failure {
+    fn from_error(error: &Error, source: &Source) -> Failure {
         let detail = error.detail().map_or_else(|| error.kind().to_string(), |d| format!("{}: {d}", error.kind()));
         let (status, what) = match (RAISED.take(), error.kind()) {
             (Some(message), _) => (Status::Raised, message),
@@ -104,12 +106,11 @@ fn limit_reached(error: &Error) -> Option<String> {
     None
 }
 
-fn position(error: &Error, source: &str) -> (u32, u32) {
-    let Some(range) = error.range() else { return (error.line().unwrap_or(0) as u32, 0) };
-    let before = source.get(..range.start).unwrap_or(source);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line as u32, column as u32)
+fn position(error: &Error, source: &Source) -> (u32, u32) {
+    match error.range() {
+        Some(range) => source.line_and_column(range.start),
+        None => (error.line().unwrap_or(0) as u32, 0),
+    }
 }
 
 thread_local! {
@@ -241,8 +242,12 @@ fn is_sequence(value: &Value) -> bool {
 
 /// `escape`: markupsafe's, whatever the auto-escaping.
 fn escape(state: &State, value: &Value) -> Result<Value, Error> {
+    Ok(Value::from(escaped(&format::python_str(state, value)?)))
+}
+
+fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for c in format::python_str(state, value)?.chars() {
+    for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -252,7 +257,16 @@ fn escape(state: &State, value: &Value) -> Result<Value, Error> {
             _ => out.push(c),
         }
     }
-    Ok(Value::from(out))
+    out
+}
+
+/// `left % right`, where minijinja could not: strings are formatted, the rest is minijinja's own.
+fn modulo(state: &State, left: &Value, right: &Value) -> Result<Value, Error> {
+    if let Some(format) = left.as_str() {
+        return Ok(percent::percent(state, format, right)?.into());
+    }
+    let operands = Value::from_pairs([("left", left.clone()), ("right", right.clone())]);
+    state.env().compile_expression("left % right")?.eval(operands)
 }
 
 fn environment() -> Environment<'static> {
@@ -264,7 +278,8 @@ fn environment() -> Environment<'static> {
     env.set_unknown_method_callback(methods::call);
     env.set_formatter(|out, state, value| {
         let text = format::python_str(state, value)?;
-        out.write_str(&text).map_err(Error::from)
+        let escapes = *state.auto_escape() != AutoEscape::None && !value.is_safe();
+        out.write_str(&if escapes { escaped(&text) } else { text }).map_err(Error::from)
     });
     env.add_filter("tojson", json::tojson);
     env.add_filter("length", length);
@@ -272,6 +287,20 @@ fn environment() -> Environment<'static> {
     env.add_filter("string", string);
     env.add_filter("escape", escape);
     env.add_filter("e", escape);
+    env.add_filter("int", filters::int);
+    env.add_filter("float", filters::float);
+    env.add_filter("wordcount", filters::wordcount);
+    env.add_filter("truncate", filters::truncate);
+    env.add_filter("wordwrap", filters::wordwrap);
+    env.add_filter("center", filters::center_filter);
+    env.add_filter("striptags", filters::striptags);
+    env.add_filter("urlencode", filters::urlencode);
+    env.add_filter("format", percent::filter);
+    env.add_filter("_percent", modulo);
+    env.add_function("_call", macros::call);
+    env.add_function("cycler", |items: Rest<Value>| globals::cycler(items.0));
+    env.add_function("joiner", globals::joiner);
+    env.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
     env.add_test("iterable", is_iterable);
     env.add_test("sequence", is_sequence);
     env.add_function("raise_exception", raise_exception);
@@ -280,29 +309,116 @@ fn environment() -> Environment<'static> {
     env
 }
 
-/// The environment that holds the compiled template.
-fn compile(source: &str) -> Result<Environment<'static>, Failure> {
-    if source.len() > SOURCE_BYTES_MAX {
-        let what = format!("it has {} bytes, more than {SOURCE_BYTES_MAX}", source.len());
-        return Err(Failure::new(Status::Limit, what));
+/// A template whose source minijinja takes. What Jinja2 has beside is written in other words: before it is compiled where the
+/// text shows it, else when minijinja stumbles over it.
+struct Compiled {
+    source: Source,
+    changes: usize, // made because of errors
+    env: Environment<'static>,
+}
+
+/// Times that a source is changed because of an error; each is a whole compilation or render of a small template.
+const CHANGES_MAX: usize = 200;
+
+impl Compiled {
+    fn new(source: &str) -> Result<Compiled, Failure> {
+        if source.len() > SOURCE_BYTES_MAX {
+            let what = format!("it has {} bytes, more than {SOURCE_BYTES_MAX}", source.len());
+            return Err(Failure::new(Status::Limit, what));
+        }
+        // Jinja2 reads every line end as \n
+        let source = source.replace("\r\n", "\n").replace('\r', "\n");
+        let mut compiled = Compiled { source: Source::new(tags::rewrite_generation(source)), changes: 0, env: environment() };
+        if let Some(at) = tags::too_many_operators(&compiled.source.text) {
+            let (line, column) = compiled.source.line_and_column(at);
+            return Err(Failure { status: Status::Limit, what: "an expression has too many operators".into(), line, column });
+        }
+        let mut edits = markup::edits(&compiled.source.text);
+        edits.extend(macros::edits(&compiled.source.text));
+        compiled.source.apply(edits);
+        while let Err(error) = compiled.compile() {
+            let edits = plus_edit(&error, &compiled.source.text);
+            compiled.change(edits, &error)?;
+        }
+        Ok(compiled)
     }
-    // Jinja2 reads every line end as \n
-    let source = source.replace("\r\n", "\n").replace('\r', "\n");
-    let source = markup::escape_sums(tags::rewrite_generation(source));
-    let mut env = environment();
-    env.add_template_owned(NAME, source.clone()).map_err(|e| Failure::from_error(&e, &source))?;
-    Ok(env)
+
+    fn compile(&mut self) -> Result<(), Error> {
+        self.env.add_template_owned(NAME, self.source.text.clone())
+    }
+
+    /// Changes the source where an error shows what it has beside minijinja; without edits the error is the answer.
+    fn change(&mut self, edits: Option<Vec<Edit>>, error: &Error) -> Result<(), Failure> {
+        let Some(edits) = edits else { return Err(Failure::from_error(error, &self.source)) };
+        self.changes += 1;
+        if self.changes > CHANGES_MAX {
+            let (line, column) = position(error, &self.source);
+            let what = format!("more than {CHANGES_MAX} places with % on strings or a unary +");
+            return Err(Failure { status: Status::Limit, what, line, column });
+        }
+        self.source.apply(edits);
+        Ok(())
+    }
+
+    fn render(&mut self, variables: &Value) -> Result<String, Failure> {
+        loop {
+            let template = self.env.get_template(NAME).map_err(|_| Failure::internal())?;
+            let error = match template.render(variables) {
+                Ok(text) => return Ok(text),
+                Err(error) => error,
+            };
+            let edits = percent_edits(&error, &self.source.text);
+            self.change(edits, &error)?;
+            self.compile().map_err(|e| Failure::from_error(&e, &self.source))?;
+        }
+    }
+}
+
+/// Takes away the unary `+` that minijinja does not know; what it does in Python to a number is nothing.
+fn plus_edit(error: &Error, source: &str) -> Option<Vec<Edit>> {
+    let range = error.range()?;
+    let unknown = error.kind() == ErrorKind::SyntaxError && error.detail() == Some("unexpected `+`");
+    (unknown && source.get(range.clone()) == Some("+")).then(|| vec![Edit::replace(range.start, 1, " ")])
+}
+
+/// Turns `left % right` into a filter where minijinja says that it cannot do it with a string.
+fn percent_edits(error: &Error, source: &str) -> Option<Vec<Edit>> {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(inner) = cause.source().filter(|inner| inner.is::<Error>()) {
+        cause = inner;
+    }
+    let error = cause.downcast_ref::<Error>()?;
+    if !error.detail()?.starts_with("tried to use % operator on unsupported types string ") {
+        return None;
+    }
+    let range = error.range()?;
+    let bytes = source.get(range.clone())?.as_bytes();
+    let (mut at, mut depth, mut operator) = (0, 0, None);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' | b'\'' => {
+                at = tags::end_of_string(bytes, at);
+                continue;
+            }
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            b'%' if depth == 0 => operator = Some(range.start + at),
+            _ => {}
+        }
+        at += 1;
+    }
+    let operator = operator?;
+    Some(vec![Edit::insert(range.start, "("), Edit::replace(operator, 1, ")|_percent("), Edit::insert(range.end, ")")])
 }
 
 pub fn check(source: &str) -> Result<String, Failure> {
-    compile(source).map(|_| String::new())
+    Compiled::new(source).map(|_| String::new())
 }
 
 pub fn render(source: &str, input: &Input) -> Result<String, Failure> {
-    let mut env = compile(source)?;
+    let mut compiled = Compiled::new(source)?;
     let variables = input.variables()?;
-    env.set_fuel(Some((FUEL_BASE + FUEL_PER_INPUT_BYTE.saturating_mul(input.bytes() as u64)).min(FUEL_MAX)));
+    compiled.env.set_fuel(Some((FUEL_BASE + FUEL_PER_INPUT_BYTE.saturating_mul(input.bytes() as u64)).min(FUEL_MAX)));
     NOW.set(input.now);
-    let template = env.get_template(NAME).map_err(|_| Failure::internal())?;
-    template.render(variables).map_err(|e| Failure::from_error(&e, template.source()))
+    compiled.render(&variables)
 }

@@ -1,7 +1,10 @@
 #include "base/terminal.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
@@ -12,6 +15,15 @@ volatile std::sig_atomic_t interrupted = 0;
 struct sigaction previous_action;
 
 extern "C" void note_interrupt(int) { interrupted = 1; }
+
+volatile std::sig_atomic_t keyboard_pipe = -1;  // where signals are told while a Keyboard lives
+
+extern "C" void tell_keyboard(int signal) {
+  const int saved = errno;
+  const auto number = static_cast<unsigned char>(signal);
+  [[maybe_unused]] const ssize_t n = write(keyboard_pipe, &number, 1);
+  errno = saved;
+}
 
 }  // namespace
 
@@ -35,5 +47,40 @@ InterruptFlag::~InterruptFlag() { sigaction(SIGINT, &previous_action, nullptr); 
 
 bool InterruptFlag::raised() const { return interrupted != 0; }
 void InterruptFlag::clear() { interrupted = 0; }
+
+Keyboard::Keyboard() {
+  if (pipe2(pipe_.data(), O_CLOEXEC | O_NONBLOCK) != 0) pipe_ = {-1, -1};  // then signals do not wake: keys still do
+  keyboard_pipe = pipe_[1];
+  struct sigaction action = {};
+  action.sa_handler = tell_keyboard;
+  action.sa_flags = SA_RESTART;
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &previous_[i]);
+}
+
+Keyboard::~Keyboard() {
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous_[i], nullptr);
+  keyboard_pipe = -1;
+  for (const int fd : pipe_) close(fd);
+  if (ended_by_ != 0) raise(ended_by_);
+}
+
+Wake Keyboard::next(char& byte) {
+  for (;;) {
+    std::array<pollfd, 2> ready{{{pipe_[0], POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}}};
+    if (poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) return Wake::end;
+    unsigned char signal = 0;
+    if (ready[0].revents != 0 && read(pipe_[0], &signal, 1) == 1) {
+      if (signal == SIGINT) return Wake::interrupted;
+      if (signal == SIGWINCH) return Wake::resized;
+      if (signal == SIGCONT) return Wake::resumed;
+      ended_by_ = signal;
+      return Wake::end;
+    }
+    if (ready[1].revents == 0) continue;
+    const ssize_t n = read(STDIN_FILENO, &byte, 1);
+    if (n == 1) return Wake::byte;
+    if (n == 0 || (errno != EINTR && errno != EAGAIN)) return Wake::end;
+  }
+}
 
 }  // namespace lupo

@@ -1,7 +1,9 @@
-// The terminal: is there one, does it want colour, and what Ctrl-C does.
+// The terminal: is there one, does it want colour, what Ctrl-C does, and what wakes a line editor.
 #pragma once
 
-#include <atomic>
+#include <signal.h>
+
+#include <array>
 
 namespace lupo {
 
@@ -21,6 +23,29 @@ class InterruptFlag {
 
   bool raised() const;
   void clear();
+};
+
+// What ended a wait for the keyboard.
+enum class Wake { byte, end, interrupted, resized, resumed };
+
+// Standard input while a line is edited: bytes, and the signals that matter to an editor, as values. Ctrl-C is `interrupted`, a
+// new window size `resized`, the return from Ctrl-Z `resumed`. SIGTERM and SIGHUP are `end`, and are raised anew by the
+// destructor: the editor puts the terminal right first. One at a time.
+class Keyboard {
+ public:
+  Keyboard();
+  ~Keyboard();
+  Keyboard(const Keyboard&) = delete;
+  Keyboard& operator=(const Keyboard&) = delete;
+
+  Wake next(char& byte);  // waits
+
+ private:
+  static constexpr std::array kSignals = {SIGINT, SIGWINCH, SIGCONT, SIGTERM, SIGHUP};
+
+  std::array<struct sigaction, kSignals.size()> previous_;
+  std::array<int, 2> pipe_;  // the handler writes the number of the signal into it: a thread of ours may be the one that gets it
+  int ended_by_ = 0;         // SIGTERM, SIGHUP or none
 };
 
 }  // namespace lupo

@@ -1,13 +1,12 @@
-// The chat on a terminal: line editing and history (libedit), slash commands, multi-line input, Ctrl-C that stops the answer.
-#include <editline/readline.h>
+// The chat on a terminal: slash commands, multi-line input, Ctrl-C that stops the answer.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <memory>
 
 #include "base/printable.h"
 #include "cli/conversation.h"
+#include "cli/line_editor.h"
 #include "cli/print.h"
 #include "cli/sampling_options.h"
 
@@ -16,54 +15,65 @@ namespace {
 
 constexpr const char* kHelp =
     "/set NAME VALUE    temp, top-k, top-p, min-p, typical, repeat-penalty, repeat-last-n,\n"
-    "                   frequency-penalty, presence-penalty, seed, or system TEXT\n"
+    "                   frequency-penalty, presence-penalty or seed\n"
+    "/set system TEXT   the system message; without TEXT there is none\n"
     "/set               show the settings\n"
     "/template [NAME]   show the chat template, or change it to a built-in one or a file\n"
     "/clear             forget the conversation\n"
     "/help              this list\n"
-    "/exit              leave (also Ctrl-D)\n"
-    "A line that ends in \\ goes on in the next; \"\"\" begins and ends a text of several lines.\n"
-    "Ctrl-C stops the answer.\n";
+    "/exit              leave (also Ctrl-D, or Ctrl-C twice)\n"
+    "A line that ends in \\ goes on in the next; \"\"\" begins and ends a text of several lines; a paste stays whole.\n"
+    "Ctrl-C stops the answer, or drops the line.\n";
 
-// One line without its end; nothing at the end of input.
-std::optional<std::string> read_line(const char* prompt) {
-  const std::unique_ptr<char, decltype(&std::free)> line(readline(prompt), &std::free);
-  if (line == nullptr) return std::nullopt;
-  return std::string(line.get());
+constexpr std::string_view kQuotes = "\"\"\"";
+
+// What the user entered: lines joined over a trailing backslash, between triple quotes, and within a paste.
+struct Entry {
+  InputLine::End end = InputLine::End::enter;
+  std::string text;         // interrupted: what had been typed
+  bool is_command = false;  // one line that begins with a slash
+};
+
+Entry read_entry(LineEditor& editor) {
+  Entry entry;
+  bool quoted = false;
+  for (int n = 0;; ++n) {
+    InputLine line = editor.read(n == 0 ? ">>> " : "... ");
+    std::string& text = line.text;
+    if (line.end == InputLine::End::interrupted || line.end == InputLine::End::end_of_input)
+      return {line.end, entry.text + text, false};
+    const bool pasting = line.end == InputLine::End::inside_paste;
+    const bool opens = n == 0 && text.starts_with(kQuotes);
+    if (opens) quoted = true, text.erase(0, kQuotes.size());
+    const bool closes = quoted && text.ends_with(kQuotes);
+    if (closes) quoted = false, text.resize(text.size() - kQuotes.size());
+    const bool goes_on = !quoted && !closes && !pasting && text.ends_with('\\');
+    if (goes_on) text.pop_back();
+    if (n == 0) entry.is_command = text.starts_with('/') && !opens && !pasting && !goes_on;
+    entry.text += text;
+    if (!pasting && !quoted && !goes_on) {
+      if (n > 0 && text.empty() && entry.text.ends_with('\n')) entry.text.pop_back();  // the line of the closing quotes
+      return entry;
+    }
+    if (!(opens && text.empty())) entry.text += '\n';
+  }
 }
 
-// One message: lines joined over a trailing backslash or between triple quotes.
-std::optional<std::string> read_message() {
-  std::optional<std::string> line = read_line(">>> ");
-  if (!line) return std::nullopt;
-  std::string message;
-  if (line->starts_with("\"\"\"")) {
-    line = line->substr(3);
-    while (line && !line->ends_with("\"\"\"")) {
-      message += *line + "\n";
-      line = read_line("... ");
-    }
-    if (line) message += line->substr(0, line->size() - 3);
-  } else {
-    while (line && line->ends_with('\\')) {
-      message += line->substr(0, line->size() - 1) + "\n";
-      line = read_line("... ");
-    }
-    if (line) message += *line;
-  }
-  if (!message.empty()) add_history(message.c_str());
-  return message;
+// The first word of a text and what follows it, blanks taken off.
+std::pair<std::string, std::string> split_word(const std::string& text) {
+  const size_t begin = std::min(text.find_first_not_of(' '), text.size());
+  const size_t end = std::min(text.find(' ', begin), text.size());
+  const size_t rest = std::min(text.find_first_not_of(' ', end), text.size());
+  const size_t last = text.find_last_not_of(' ');
+  return {text.substr(begin, end - begin), rest == text.size() ? "" : text.substr(rest, last + 1 - rest)};
 }
 
 Result<void> change_setting(Conversation& conversation, const std::string& rest) {
-  const size_t space = rest.find(' ');
-  if (space == std::string::npos) {
-    fmt::print("{}\n", describe(conversation.sampling()));
-    return {};
-  }
-  const std::string name = rest.substr(0, space), value = rest.substr(space + 1);
-  if (name == "system") {
-    conversation.set_system(value);
+  const auto [name, value] = split_word(rest);
+  if (name == "system") conversation.set_system(value);
+  if (name == "system" || name.empty()) {
+    fmt::print("{}\nsystem message: {}\n", describe(conversation.sampling()),
+               conversation.system().empty() ? "none" : printable(conversation.system()));
     return {};
   }
   SamplingOptions options = conversation.sampling();
@@ -90,61 +100,80 @@ Result<void> change_template(Conversation& conversation, const std::string& name
 
 // False when the conversation is over.
 Result<bool> command(Conversation& conversation, const std::string& line) {
-  const size_t space = line.find(' ');
-  const std::string name = line.substr(0, space), rest = space == std::string::npos ? "" : line.substr(space + 1);
+  const auto [name, rest] = split_word(line);
   if (name == "/exit" || name == "/bye" || name == "/quit") return false;
   if (name == "/help" || name == "/?")
     fmt::print("{}", kHelp);
   else if (name == "/clear")
-    conversation.clear();
+    conversation.clear(), fmt::print("the conversation is forgotten\n");
   else if (name == "/set")
     TRY(change_setting(conversation, rest));
   else if (name == "/template")
     TRY(change_template(conversation, rest));
   else
-    return fail(Layer::cli, "usage", fmt::format("there is no command '{}'", printable(name, 40)), "/help");
+    return fail(Layer::cli, "usage", fmt::format("there is no command '{}'", printable(name, 40)),
+                "/help  # or a blank before it, when it is a message");
   return true;
 }
 
-void answer(Conversation& conversation, const std::string& text, int64_t n_predict, InterruptFlag& interrupt) {
+void print_reason(const Conversation& conversation, const Answer& answer) {
+  const int64_t n_ctx = conversation.engine().n_ctx();
+  if (answer.stop == StopReason::context_full)
+    fmt::print(stderr, "(the context of {} is full: /clear, or start again with --ctx {})\n", n_ctx, 2 * n_ctx);
+  if (answer.stop == StopReason::length) fmt::print(stderr, "(stopped after {} tokens: -n)\n", answer.tokens.size());
+  if (answer.stop == StopReason::cancelled) fmt::print(stderr, "(stopped)\n");
+}
+
+void answer(Conversation& conversation, const std::string& text, const ChatOptions& options, InterruptFlag& interrupt) {
   interrupt.clear();
-  const auto show = [](std::string_view piece) {
-    std::fwrite(piece.data(), 1, piece.size(), stdout);
-    std::fflush(stdout);
-  };
-  const Result<Answer> result = conversation.ask(text, n_predict, show, interrupt);
+  Result<Answer> result = conversation.ask(text, options.n_predict, print_answer, interrupt);
+  if (!result) {
+    Error& error = result.error();
+    if (error.code == "cancelled") return fmt::print(stderr, "({})\n", error.what);
+    if (error.code == "prompt-too-long") error.fix = "/clear forgets what was said before; or start again with " + error.fix;
+    return print(error);
+  }
   fmt::print("\n");
-  if (!result) return print(result.error());
-  if (result->stop == StopReason::context_full)
-    fmt::print(stderr, "(the context of {} is full: /clear, or start with a greater --ctx)\n", conversation.engine().n_ctx());
-  if (result->stop == StopReason::cancelled) fmt::print(stderr, "(stopped)\n");
-  const char *dim = wants_color() ? "\033[2m" : "", *plain = wants_color() ? "\033[0m" : "";
-  fmt::print(stderr, "{}{}{}\n", dim, to_line(report(conversation.engine(), *result, measure_roof_gbps(conversation.engine()))),
-             plain);
+  std::fflush(stdout);
+  print_reason(conversation, *result);
+  if (options.quiet) return;
+  print_note(to_line(report(conversation.engine(), *result, measure_roof_gbps(conversation.engine()))));
+}
+
+// False when the conversation is over.
+bool handle(Conversation& conversation, const Entry& entry, const ChatOptions& options, InterruptFlag& interrupt) {
+  if (!entry.is_command) {
+    answer(conversation, entry.text, options, interrupt);
+    return true;
+  }
+  const Result<bool> go_on = command(conversation, entry.text);
+  if (!go_on) print(go_on.error());
+  return !go_on || *go_on;
 }
 
 }  // namespace
 
-Result<void> chat_loop(Conversation& conversation, int64_t n_predict) {
+Result<void> chat_loop(Conversation& conversation, const ChatOptions& options) {
   InterruptFlag interrupt;
-  using_history();
+  LineEditor editor;
   fmt::print("/help lists the commands; Ctrl-D leaves\n");
+  bool asked_to_leave = false;
   for (;;) {
-    std::fflush(stdout);
-    const std::optional<std::string> message = read_message();
-    if (!message) break;
-    if (message->empty()) continue;
-    if (!message->starts_with('/')) {
-      answer(conversation, *message, n_predict, interrupt);
+    if (std::fflush(stdout) != 0) break;  // nobody reads any more; main says so
+    const Entry entry = read_entry(editor);
+    if (entry.end == InputLine::End::end_of_input) break;
+    if (entry.end == InputLine::End::interrupted) {
+      if (!entry.text.empty()) continue;
+      if (asked_to_leave) break;
+      asked_to_leave = true;
+      fmt::print("(Ctrl-C again or Ctrl-D leaves)\n");
       continue;
     }
-    const Result<bool> go_on = command(conversation, *message);
-    if (!go_on)
-      print(go_on.error());
-    else if (!*go_on)
-      break;
+    asked_to_leave = false;
+    if (entry.text.find_first_not_of(" \t\n") == std::string::npos) continue;
+    editor.remember(entry.text);
+    if (!handle(conversation, entry, options, interrupt)) break;
   }
-  fmt::print("\n");
   return {};
 }
 

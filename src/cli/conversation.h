@@ -31,9 +31,10 @@ class Conversation {
   void set_sampling(SamplingOptions options) { sampler_ = Sampler(std::move(options)); }
   void clear() { messages_ = nlohmann::ordered_json::array(); }
 
+  const std::string& system() const { return system_; }
   const SamplingOptions& sampling() const { return sampler_.options(); }
   const ChatTemplate* chat_template() const { return template_ ? &*template_ : nullptr; }
-  Engine& engine() { return engine_; }
+  const Engine& engine() const { return engine_; }
   const Session& session() const { return session_; }
 
  private:
@@ -48,7 +49,12 @@ class Conversation {
   nlohmann::ordered_json messages_ = nlohmann::ordered_json::array();  // {"role", "content"} without the system message
 };
 
+struct ChatOptions {
+  int64_t n_predict = -1;  // a turn; −1: until the model ends
+  bool quiet = false;      // no report after an answer
+};
+
 // Reads questions from the terminal until /exit or the end of input.
-Result<void> chat_loop(Conversation& conversation, int64_t n_predict);
+Result<void> chat_loop(Conversation& conversation, const ChatOptions& options);
 
 }  // namespace lupo::cli

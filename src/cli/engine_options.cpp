@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 
 #include "base/printable.h"
@@ -30,22 +32,24 @@ Result<RuntimeOptions> runtime_options(const EngineOptions& options) {
 
 Result<Machine> this_machine() { return probe(real_env()); }
 
-Result<std::string> read_input(const std::string& path) {
+Result<std::string> read_input(const std::string& path, std::string_view option) {
   struct Close {
     void operator()(std::FILE* file) const {
       if (file != stdin) std::fclose(file);
     }
   };
+  const std::string name = path == "-" ? "standard input" : fmt::format("'{}'", printable(path, 400));
   const std::unique_ptr<std::FILE, Close> file(path == "-" ? stdin : std::fopen(path.c_str(), "rb"));
   if (file == nullptr)
-    return fail(Layer::cli, "file-missing", fmt::format("'{}' cannot be opened", printable(path, 400)), "check the path");
+    return fail(Layer::cli, "file-missing", fmt::format("{}: {} cannot be opened: {}", option, name, std::strerror(errno)),
+                fmt::format("{} with the path of a file that can be read, or - for standard input", option));
   std::string content;
   char buffer[1 << 16];  // bytes
   size_t n = 0;
   while ((n = std::fread(buffer, 1, sizeof buffer, file.get())) > 0) content.append(buffer, n);
   if (std::ferror(file.get()))
-    return fail(Layer::cli, "file-unreadable", fmt::format("'{}' cannot be read", printable(path, 400)),
-                "check that it is a file");
+    return fail(Layer::cli, "file-unreadable", fmt::format("{}: {} cannot be read: {}", option, name, std::strerror(errno)),
+                fmt::format("{} with the path of a file, not of a folder", option));
   return content;
 }
 

@@ -27,7 +27,8 @@ Result<RuntimeOptions> runtime_options(const EngineOptions& options);
 // The machine this runs on, probed.
 Result<Machine> this_machine();
 
-// Whole content of a file, or of standard input for "-". Error {cli, …} when it cannot be read.
-Result<std::string> read_input(const std::string& path);
+// Whole content of a file, or of standard input for "-". Errors {cli, file-missing} and {cli, file-unreadable}; `option` is what
+// the user gave the path to ("-f").
+Result<std::string> read_input(const std::string& path, std::string_view option);
 
 }  // namespace lupo::cli

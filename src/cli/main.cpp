@@ -15,6 +15,8 @@ namespace lupo::cli {
 
 namespace {
 
+Error write_failed() { return {Layer::runtime, "write-failed", "the output could not be written", "check the disk or the pipe"}; }
+
 int usage(const CLI::App& root, const CLI::ParseError& problem) {
   if (problem.get_exit_code() == 0) return root.exit(problem);  // --help, --version
   std::string verb;
@@ -40,23 +42,26 @@ int main(int argc, char** argv) {
     if (!verb.app->parsed()) continue;
     const Result<void> result = verb.run();
     const bool flushed = std::fflush(stdout) == 0 && !std::ferror(stdout);
-    if (!result) return print(result.error()), result.error().layer == Layer::cli ? 2 : 1;
-    if (!flushed)
-      return print({Layer::runtime, "write-failed", "standard output could not be written", "check the disk or the pipe"}), 1;
+    if (!result) return print(result.error()), result.error().layer == Layer::cli && result.error().code == "usage" ? 2 : 1;
+    if (!flushed) return print(write_failed()), 1;
   }
   return 0;
+}
+
+int guarded_main(int argc, char** argv) {
+  try {
+    return main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    print({Layer::memory, "out-of-memory", "an allocation failed", "lupo plan MODEL  # shows what fits"});
+  } catch (const std::exception& problem) {
+    const bool unwritten = std::ferror(stdout) || std::ferror(stderr);  // what fmt::print throws for
+    print(unwritten ? write_failed()
+                    : Error{Layer::runtime, "internal", problem.what(), "please report this with the command line"});
+  }
+  return 1;
 }
 
 }  // namespace
 }  // namespace lupo::cli
 
-int main(int argc, char** argv) {
-  try {
-    return lupo::cli::main(argc, argv);
-  } catch (const std::bad_alloc&) {
-    lupo::cli::print({lupo::Layer::memory, "out-of-memory", "an allocation failed", "lupo plan MODEL  # shows what fits"});
-  } catch (const std::exception& problem) {
-    lupo::cli::print({lupo::Layer::runtime, "internal", problem.what(), "please report this with the command line"});
-  }
-  return 1;
-}
+int main(int argc, char** argv) { return lupo::cli::guarded_main(argc, argv); }

@@ -4,20 +4,10 @@
 
 #include <algorithm>
 
-#include "graph/ops/op.h"
+#include "doctor/speed.h"
 #include "hardware/machine.h"
 
 namespace lupo::cli {
-namespace {
-
-// Bytes of weights and cache that one decoded token reads at `depth` filled cells.
-double bytes_per_token(const Engine& engine, int64_t depth) {
-  double bytes = static_cast<double>(engine.model().facts().bytes_per_token);
-  for (const Node& node : engine.graph().nodes) bytes += op_info(node.op()).cost(engine.graph(), node, 1, 1, depth).state_bytes;
-  return bytes;
-}
-
-}  // namespace
 
 double measure_roof_gbps(const Engine& engine) {
   // The largest run of weights in one shard: tensors lie one after the other.
@@ -40,8 +30,8 @@ RunReport report(const Engine& engine, const Answer& answer, double roof_gbps) {
   if (answer.prefill.seconds > 0) r.prefill_tps = static_cast<double>(answer.prefill.n_evaluated) / answer.prefill.seconds;
   if (answer.n_decoded == 0 || answer.decode_seconds <= 0) return r;
   r.decode_tps = static_cast<double>(answer.n_decoded) / answer.decode_seconds;
-  r.decode_gbps = r.decode_tps * bytes_per_token(engine, r.n_prompt + answer.n_decoded / 2) / 1e9;
-  if (roof_gbps > 0) r.roof_fraction = r.decode_gbps / roof_gbps;
+  r.decode_gbps = decode_traffic(engine.graph(), r.decode_tps, 1, r.n_prompt + answer.n_decoded / 2).gbps;
+  r.roof_fraction = roof_fraction(r.decode_gbps, roof_gbps);
   return r;
 }
 

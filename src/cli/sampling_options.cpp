@@ -19,6 +19,12 @@ std::optional<double> parse_number(const std::string& text) {
   return value;
 }
 
+template <class T>
+bool parse_whole(const std::string& text, T& value) {
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return problem == std::errc() && end == text.data() + text.size();
+}
+
 // "ID+BIAS" or "ID-BIAS"; the sign is the bias's own.
 Result<std::pair<TokenId, float>> parse_bias(const std::string& text) {
   TokenId id = 0;
@@ -85,20 +91,23 @@ Result<void> set_sampling(SamplingOptions& options, const std::string& name, con
                                          Entry{"repeat-last-n", nullptr, &S::penalty_last_n},
                                          Entry{"frequency-penalty", &S::frequency_penalty, nullptr},
                                          Entry{"presence-penalty", &S::presence_penalty, nullptr}};
-  const std::optional<double> number = parse_number(value);
-  if (!number) return fail(Layer::cli, "usage", fmt::format("'{}' is no number", printable(value, 40)), "/set temp 0.7");
+  const auto refuse = [&](const char* why, const char* example) {
+    return fail(Layer::cli, "usage", fmt::format("{} '{}' is {}", printable(name, 40), printable(value, 40), why),
+                fmt::format("/set {} {}", printable(name, 40), example));
+  };
   SamplingOptions changed = options;
-  if (name == "seed") changed.seed = static_cast<uint64_t>(std::max(0.0, *number));
   bool known = name == "seed";
+  if (known && !parse_whole(value, changed.seed)) return refuse("no whole number in range", "40");
   std::vector<std::string_view> names = {"seed", "system"};
   for (const Entry& entry : entries) {
     names.push_back(entry.name);
     if (entry.name != name) continue;
     known = true;
-    if (entry.real != nullptr)
-      changed.*entry.real = static_cast<float>(*number);
-    else
-      changed.*entry.whole = static_cast<int32_t>(*number);
+    if (entry.whole != nullptr && !parse_whole(value, changed.*entry.whole)) return refuse("no whole number in range", "40");
+    if (entry.real == nullptr) continue;
+    const std::optional<double> number = parse_number(value);
+    if (!number) return refuse("no number", "0.7");
+    changed.*entry.real = static_cast<float>(*number);
   }
   if (!known)
     return fail(Layer::cli, "usage", fmt::format("there is no setting '{}'", printable(name, 40)),

@@ -59,7 +59,7 @@ Result<void> run_for_a_moment(const Model& model, const Machine& machine, const 
   TRY_ASSIGN(const DecodeSpeed decode, measure_decode(*engine, std::min(kDecodeTokens, engine->n_ctx()), 0, 1, speed));
   exam.prefill_tps = prefill.tps;
   exam.decode_tps = decode.tps;
-  exam.decode_gbps = decode.gbps;
+  exam.decode_gbps = decode.traffic.gbps;
   exam.decode_ops = decode.ops;
   return {};
 }
@@ -82,7 +82,7 @@ Result<ModelExam> examine(const Model& model, Machine& machine, const DoctorRequ
   const double again = measure_read_gbps(machine.measured.threads, 0.15, bandwidth_buffer_bytes(machine));
   machine.measured.read_gbps = std::max(machine.measured.read_gbps, again);
   if (exam.bytes_per_token > 0) exam.ceiling_tps = machine.measured.read_gbps * 1e9 / static_cast<double>(exam.bytes_per_token);
-  if (machine.measured.read_gbps > 0) exam.roof_fraction = exam.decode_gbps / machine.measured.read_gbps;
+  exam.roof_fraction = roof_fraction(exam.decode_gbps, machine.measured.read_gbps);
 
   const std::string name = printable(request.model, 400);
   MemoryUse memory{.bytes = exam.bytes,
@@ -110,7 +110,8 @@ Result<ModelExam> examine(const Model& model, Machine& machine, const DoctorRequ
                                   .decode_gbps = exam.decode_gbps,
                                   .where_time_goes = where_time_goes(exam.decode_ops)},
                                  name));
-  append(findings, check_model(model.file()));
+  const auto tokenizer = model.tokenizer();
+  append(findings, check_model(model.file(), tokenizer ? (*tokenizer)->notes() : std::span<const std::string>()));
   int64_t matrices = 0;
   for (const auto& [type, bytes] : matrix_bytes) matrices += bytes;
   append(findings, check_quantization({matrix_bytes, std::max<int64_t>(0, exam.bytes_per_token - matrices)}, name));
@@ -165,7 +166,7 @@ void rank(std::vector<Finding>& findings) {
 
 std::optional<Layer> stuck_on(const std::vector<Finding>& ranked, const std::optional<ModelExam>& exam) {
   for (const Finding& finding : ranked)
-    if (finding.severity != Severity::info && !finding.code.starts_with("label-")) return finding.layer;
+    if (finding.severity != Severity::info && finding.limits) return finding.layer;
   if (!exam || exam->decode_tps <= 0) return std::nullopt;
   return exam->roof_fraction >= kRoofReached ? Layer::hardware : Layer::runtime;
 }

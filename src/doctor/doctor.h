@@ -59,7 +59,7 @@ Result<Diagnosis> diagnose(const Env& env, const DoctorRequest& request);
 // Severity first, then gain; stable.
 void rank(std::vector<Finding>& findings);
 
-// The layer of the first warning or problem (but a name that misleads limits nothing); without one the hardware when its roof is
+// The layer of the first warning or problem that limits; without one the hardware when its roof is
 // reached, else the runtime when a decode was measured, else nothing.
 std::optional<Layer> stuck_on(const std::vector<Finding>& ranked, const std::optional<ModelExam>& exam);
 

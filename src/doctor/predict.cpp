@@ -22,22 +22,33 @@ KernelSpeed kernel_of(const Calibration& calibration, Type type) {
 
 double per_second(double amount, double giga_rate) { return giga_rate > 0 ? amount / (giga_rate * 1e9) : 0; }
 
+double weight_seconds(const Graph& graph, const Node& node, const Cost& cost, const Calibration& calibration) {
+  const KernelSpeed kernel = kernel_of(calibration, graph[node.in[0]].type);
+  // Weights must be read and multiplied; whichever takes longer.
+  return std::max(per_second(cost.weight_bytes, kernel.decode_gbps), per_second(cost.flops, kernel.prefill_gflops));
+}
+
 // A step of n_tokens at a depth, in seconds.
 double step_seconds(const Graph& graph, const Calibration& calibration, int64_t n_tokens, int64_t depth) {
   double seconds = 0;
   for (const Node& node : graph.nodes) {
     const Cost cost = op_info(node.op()).cost(graph, node, n_tokens, 1, depth);
     if (synchronises(node.op())) seconds += calibration.node_seconds;
-    if (node.op() == Op::attend) {
-      const double read = per_second(cost.state_bytes, calibration.read_gbps / 2);
-      seconds += std::max(read, per_second(cost.flops, kernel_of(calibration, Type::f32).prefill_gflops / 2));
-    }
-    if (node.op() != Op::linear) continue;
-    const KernelSpeed kernel = kernel_of(calibration, graph[node.in[0]].type);
-    // Weights must be read and multiplied; whichever takes longer.
-    seconds += std::max(per_second(cost.weight_bytes, kernel.decode_gbps), per_second(cost.flops, kernel.prefill_gflops));
+    if (node.op() == Op::linear) seconds += weight_seconds(graph, node, cost, calibration);
+    if (node.op() == Op::attend)
+      seconds +=
+          std::max(per_second(cost.state_bytes, calibration.read_gbps / 2), per_second(cost.flops, calibration.attend_gflops));
+    if (node.op() == Op::norm || node.op() == Op::glu)
+      seconds += calibration.row_seconds * static_cast<double>(graph[node.out].shape.elements(n_tokens, 1));
   }
   return seconds;
+}
+
+// The attention that most layers have is that of the first; nothing when there is none.
+const AttendAttrs* attention_of(const Graph& graph) {
+  for (const Node& node : graph.nodes)
+    if (const auto* attrs = std::get_if<AttendAttrs>(&node.attrs)) return attrs;
+  return nullptr;
 }
 
 }  // namespace
@@ -57,12 +68,19 @@ Result<Calibration> calibrate(const Machine& machine, const Graph& graph, int n_
   int64_t total = 0;
   for (const auto& [type, n] : bytes) total += n;
   const int64_t matrix = std::clamp(2 * machine.cpu.l3_bytes, int64_t{32} << 20, std::max(int64_t{32} << 20, buffer / 2));
-  for (const auto& [type, n] : bytes)
-    if (n * 50 >= total) {
-      TRY_ASSIGN(calibration.kernels[type], measure_kernel(type, n_threads, matrix));
-    }
-  if (!calibration.kernels.contains(Type::f32)) {
-    TRY_ASSIGN(calibration.kernels[Type::f32], measure_kernel(Type::f32, n_threads, matrix));
+  const AttendAttrs plain{.n_head = 1, .n_kv_head = 1, .head_dim = 64, .head_dim_v = 64, .scale = 0.125f};
+  const AttendAttrs* heads = attention_of(graph);
+  int64_t most = 0;  // bytes of the type that attention and rows were measured with
+  for (const auto& [type, n] : bytes) {
+    if (n * 50 < total) continue;
+    KernelSpeed& kernel = calibration.kernels[type];
+    TRY_ASSIGN(kernel.decode_gbps, measure_decode_gbps(type, n_threads, matrix));
+    TRY_ASSIGN(const BlockSpeed block, measure_block(type, heads != nullptr ? *heads : plain, n_threads));
+    kernel.prefill_gflops = block.linear_gflops;
+    if (n <= most) continue;
+    most = n;
+    calibration.attend_gflops = block.attend_gflops;
+    calibration.row_seconds = block.row_seconds;
   }
   TRY_ASSIGN(calibration.node_seconds, measure_node_seconds(n_threads));
   return calibration;

@@ -82,6 +82,7 @@ std::string to_json(const Diagnosis& d) {
                         {"what", valid_utf8(f.what)},
                         {"evidence", valid_utf8(f.evidence)},
                         {"gain", f.gain},
+                        {"limits", f.limits},
                         {"fix", valid_utf8(f.fix)}});
   for (const LayerVerdict& v : d.layers)
     layers.push_back({{"layer", layer_name(v.layer)}, {"filled", v.filled}, {"what", valid_utf8(v.what)}});

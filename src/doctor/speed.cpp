@@ -129,6 +129,16 @@ StepCost step_cost(const Graph& graph, int64_t n_seq, int64_t n_tokens, int64_t 
   return sum;
 }
 
+DecodeTraffic decode_traffic(const Graph& graph, double tps, int64_t n_seq, int64_t depth) {
+  const StepCost cost = step_cost(graph, n_seq, 1, depth);
+  DecodeTraffic traffic{.weight_bytes = cost.weight_bytes / static_cast<double>(n_seq)};
+  traffic.bytes_per_token = traffic.weight_bytes + cost.state_bytes / static_cast<double>(n_seq);
+  traffic.gbps = tps * traffic.bytes_per_token / 1e9;
+  return traffic;
+}
+
+double roof_fraction(double gbps, double roof_gbps) { return roof_gbps > 0 ? gbps / roof_gbps : 0; }
+
 Result<double> warm_up(Engine& engine) {
   const auto start = Clock::now();
   TRY(run_prompt(engine, 0, 0, 1));
@@ -172,11 +182,7 @@ Result<DecodeSpeed> measure_decode(Engine& engine, int64_t n, int64_t depth, int
     if (i == 0) speed.n = done;
   }
   speed.tps = median(tps);
-  const int64_t depth_mean = depth + speed.n / 2;
-  const StepCost cost = step_cost(engine.graph(), batch, 1, depth_mean);
-  speed.weight_bytes = cost.weight_bytes / static_cast<double>(batch);
-  speed.bytes_per_token = speed.weight_bytes + cost.state_bytes / static_cast<double>(batch);
-  speed.gbps = speed.tps * speed.bytes_per_token / 1e9;
+  speed.traffic = decode_traffic(engine.graph(), speed.tps, batch, depth + speed.n / 2);
   if (options.trace) {
     const int64_t steps = std::min<int64_t>(speed.n, 16);
     Tracing tracing(engine);

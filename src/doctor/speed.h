@@ -19,6 +19,17 @@ struct StepCost {
 };
 StepCost step_cost(const Graph& graph, int64_t n_seq, int64_t n_tokens, int64_t depth);
 
+// What a decode of `tps` tokens a second (all `n_seq` sequences together, at a mean depth) reads.
+struct DecodeTraffic {
+  double weight_bytes = 0;     // of a token: those of a step / n_seq
+  double bytes_per_token = 0;  // weights and cache
+  double gbps = 0;             // tps · bytes_per_token / 1e9
+};
+DecodeTraffic decode_traffic(const Graph& graph, double tps, int64_t n_seq, int64_t depth);
+
+// Share of the roof; 0 where the roof is not known.
+double roof_fraction(double gbps, double roof_gbps);
+
 // Time of all nodes of one op and weight type.
 struct OpTime {
   std::string op, type;         // "linear", "Q4_K"; type "" for ops without a weight
@@ -35,10 +46,8 @@ struct PrefillSpeed {
 
 struct DecodeSpeed {
   int64_t n = 0, depth = 0, batch = 1;
-  double tps = 0;              // tokens a second, all sequences together
-  double weight_bytes = 0;     // of a token: those of a step / batch
-  double bytes_per_token = 0;  // weights and cache at the mean depth
-  double gbps = 0;             // tps · bytes_per_token / 1e9
+  double tps = 0;  // tokens a second, all sequences together
+  DecodeTraffic traffic{};
   std::vector<OpTime> ops{};
 };
 

@@ -1,6 +1,7 @@
 #include "model/checks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,19 @@ bool is_one_of(const std::string& word, const std::array<std::string_view, N>& w
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// Byte-level BPE alone cuts the text before it merges.
+void check_tokenizer(const gguf::File& file, std::span<const std::string> notes, std::vector<Finding>& findings) {
+  const gguf::Metadata& metadata = file.metadata();
+  if (metadata.string("tokenizer.ggml.model").value_or("") == "gpt2" && metadata.find("tokenizer.ggml.pre") == nullptr)
+    findings.push_back({Layer::model, "pre-tokenizer-missing", Severity::warning,
+                        "the file does not say how text is cut into words: the model may see other tokens than it was trained on",
+                        "tokenizer.ggml.pre is missing, \"default\" is used", 0,
+                        "get the file from another source, or convert it again with a converter that writes tokenizer.ggml.pre"});
+  if (!notes.empty())
+    findings.push_back({Layer::model, "tokenizer-notes", Severity::info, "the vocabulary has oddities that were worked around",
+                        fmt::format("{}", fmt::join(notes, "; ")), 0, "", false});
+}
+
 }  // namespace
 
 Training training_of(std::string_view name) {
@@ -39,7 +53,7 @@ Training training_of(std::string_view name) {
   return training;
 }
 
-std::vector<Finding> check_model(const gguf::File& file) {
+std::vector<Finding> check_model(const gguf::File& file, std::span<const std::string> tokenizer_notes) {
   const gguf::Metadata& metadata = file.metadata();
   std::string names;
   for (const char* key : {"general.name", "general.basename", "general.finetune"})
@@ -61,6 +75,7 @@ std::vector<Finding> check_model(const gguf::File& file) {
         {Layer::runtime, "template-missing", Severity::warning,
          "an instruct model without its chat template: a built-in one stands in, which may not be what it was trained with",
          evidence, 0, fmt::format("lupo run {} --chat-template FILE  # from the model's own page", printable(file.path(), 400))});
+  check_tokenizer(file, tokenizer_notes, findings);
   for (Finding& finding : gguf::check_file_name(gguf::parse_file_name(file.path()), file)) findings.push_back(std::move(finding));
   return findings;
 }

@@ -1,5 +1,6 @@
 // Engine: decides, plans, allocates, compiles; then runs steps.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,7 +18,8 @@ constexpr int64_t kContextMin = 256;
 Result<std::unique_ptr<Backend>> make_backend(const std::string& name, int n_threads) {
   if (name == "ref") return make_ref_backend();
   if (name == "cpu") return make_cpu_backend(n_threads);
-  return fail(Layer::runtime, "unknown-backend", fmt::format("backend '{}'; there are cpu and ref", name), "--backend cpu");
+  return fail(Layer::runtime, "unknown-backend", fmt::format("backend '{}'; there are {}", name, fmt::join(kBackends, ", ")),
+              "--backend cpu");
 }
 
 struct Decided {

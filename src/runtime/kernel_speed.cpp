@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <string>
 #include <vector>
 
 #include "graph/builder.h"
+#include "graph/ops/op.h"
 #include "memory/plan.h"
 #include "runtime/backend/backend.h"
 #include "runtime/backend/cpu/cpu_backend.h"
@@ -18,62 +18,130 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kPrefillTokens = 256;
 constexpr int64_t kRowsOfTable = 2;  // embedding rows, the least that is a matrix
+constexpr int64_t kWidth = 1024;     // whole blocks of every type
+constexpr int64_t kHeadsMax = 16;
 
-// `n_linear` matrices [n_in, n_out] of a type one after the other (n_in = n_out when there are several), behind an embedding.
-struct Synthetic {
-  Type type;
-  int64_t n_in, n_out, n_linear, n_tokens;
+// Of the runs of a graph in `seconds`, n_batch tokens each: the shortest time of the whole, and of each node when it is traced.
+// The shortest, since other processes only ever add.
+struct Timing {
+  double seconds = 1e9;
+  std::vector<NodeTime> nodes{};
 };
 
-// The fastest of a few runs, in seconds.
-Result<double> time_graph(const Synthetic& what, int n_threads, double seconds) {
-  WeightTable table{{"token_embd.weight", {Type::f32, {{what.n_in, kRowsOfTable, 1, 1}}}}};
-  std::vector<std::string> names;
-  for (int64_t i = 0; i < what.n_linear; ++i) names.push_back("w" + std::to_string(i));
-  std::vector<std::string> full_names;
-  for (const std::string& name : names) full_names.push_back(name + ".weight");
-  for (const std::string& name : full_names) table.emplace(name, WeightInfo{what.type, {{what.n_in, what.n_out, 1, 1}}});
-  Builder builder(table,
-                  {.n_ctx = what.n_tokens, .n_batch = what.n_tokens, .n_outputs = 1, .k_type = Type::f32, .v_type = Type::f32});
-  Value x = builder.embed("token_embd", what.n_in, kRowsOfTable);
-  for (const std::string& name : names) x = builder.linear(x, name, what.n_out);
-  TRY_ASSIGN(const Graph graph, builder.finish(builder.select_outputs(x)));
-
+Result<Timing> time_graph(const Graph& graph, int n_threads, double seconds, bool trace) {
+  int64_t weight_bytes = 0;  // of the largest: all weights are the same bytes
+  for (size_t i = 0; i < graph.tensors.size(); ++i)
+    if (graph.tensors[i].life == Life::weight) weight_bytes = std::max(weight_bytes, graph.bytes_max(static_cast<TensorId>(i)));
   // Byte 0x3c makes small normal numbers of every type: 1.06 as a half, 0.011 as a float.
-  const auto bytes =
-      static_cast<size_t>(std::max(what.n_out * row_bytes(what.type, what.n_in), kRowsOfTable * what.n_in * int64_t{4}));
-  std::vector<std::byte> weights(bytes, std::byte{0x3c});
+  const std::vector<std::byte> weights(static_cast<size_t>(weight_bytes), std::byte{0x3c});
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, make_cpu_backend(n_threads));
   TRY_ASSIGN(const Plan plan, plan_memory(graph, backend->caps(graph)));
   TRY_ASSIGN(const std::unique_ptr<Program> program, backend->compile(graph, plan, [&](TensorId) { return weights.data(); }));
+  std::vector<NodeTime> nodes;
+  if (trace) program->trace(&nodes);
 
-  const std::vector<int32_t> tokens(static_cast<size_t>(what.n_tokens), 1);
-  const StepSequence sequence{0, static_cast<int32_t>(what.n_tokens), 0};
-  const int32_t output = static_cast<int32_t>(what.n_tokens - 1);
-  double best = 1e9;
+  const std::vector<int32_t> tokens(static_cast<size_t>(graph.n_batch), 1);
+  const StepSequence sequence{0, static_cast<int32_t>(graph.n_batch), 0};
+  const int32_t output = static_cast<int32_t>(graph.n_batch - 1);
+  Timing best;
   const auto start = Clock::now();
   do {
+    nodes.clear();
     const auto begin = Clock::now();
     TRY(program->run({tokens, {&sequence, 1}, {&output, 1}}));
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - begin).count());
+    const double elapsed = std::max(1e-9, std::chrono::duration<double>(Clock::now() - begin).count());
+    best.seconds = std::min(best.seconds, elapsed);
+    if (best.nodes.empty()) best.nodes = nodes;
+    for (size_t i = 0; i < nodes.size(); ++i) best.nodes[i].seconds = std::min(best.nodes[i].seconds, nodes[i].seconds);
   } while (std::chrono::duration<double>(Clock::now() - start).count() < seconds);
-  return std::max(best, 1e-9);
+  return best;
+}
+
+// `n_linear` matrices [n_in, n_out] of a type one after the other (n_in = n_out when there are several), behind an embedding.
+struct Chain {
+  Type type;
+  int64_t n_in, n_out, n_linear;
+};
+
+// One token through it, in seconds.
+Result<double> time_chain(const Chain& chain, int n_threads, double seconds) {
+  WeightTable table{{"token_embd.weight", {Type::f32, {{chain.n_in, kRowsOfTable, 1, 1}}}}};
+  std::vector<std::string> names, full_names;
+  for (int64_t i = 0; i < chain.n_linear; ++i) names.push_back("w" + std::to_string(i));
+  for (const std::string& name : names) full_names.push_back(name + ".weight");
+  for (const std::string& name : full_names) table.emplace(name, WeightInfo{chain.type, {{chain.n_in, chain.n_out, 1, 1}}});
+  Builder builder(table, {.n_ctx = 1, .n_batch = 1, .n_outputs = 1, .k_type = Type::f32, .v_type = Type::f32});
+  Value x = builder.embed("token_embd", chain.n_in, kRowsOfTable);
+  for (const std::string& name : names) x = builder.linear(x, name, chain.n_out);
+  TRY_ASSIGN(const Graph graph, builder.finish(builder.select_outputs(x)));
+  TRY_ASSIGN(const Timing timing, time_graph(graph, n_threads, seconds, false));
+  return timing.seconds;
+}
+
+// A block as the llama family has it, without rotation; the attention's output goes through a matrix of f32, since its width
+// need not be whole blocks of the type.
+Result<Graph> block_graph(Type type, const AttendAttrs& heads) {
+  const int64_t q = heads.n_head * heads.head_dim, k = heads.n_kv_head * heads.head_dim, v = heads.n_kv_head * heads.head_dim_v;
+  const auto matrix = [](Type of, int64_t n_in, int64_t n_out) { return WeightInfo{of, {{n_in, n_out, 1, 1}}}; };
+  const WeightTable table{{"token_embd.weight", matrix(Type::f32, kWidth, kRowsOfTable)},
+                          {"norm.weight", matrix(Type::f32, kWidth, 1)},
+                          {"q.weight", matrix(type, kWidth, q)},
+                          {"k.weight", matrix(type, kWidth, k)},
+                          {"v.weight", matrix(type, kWidth, v)},
+                          {"o.weight", matrix(Type::f32, heads.n_head * heads.head_dim_v, kWidth)},
+                          {"gate.weight", matrix(type, kWidth, kWidth)},
+                          {"up.weight", matrix(type, kWidth, kWidth)},
+                          {"down.weight", matrix(type, kWidth, kWidth)}};
+  Builder builder(table, {.n_ctx = kPrefillTokens, .n_batch = kPrefillTokens, .n_outputs = 1});
+  constexpr float kEpsilon = 1e-5f;
+  Value x = builder.embed("token_embd", kWidth, kRowsOfTable);
+  builder.at_layer(0);
+  const Value h = builder.norm(x, "norm", kWidth, kEpsilon);
+  const Value query = builder.linear(h, "q", q), key = builder.linear(h, "k", k), value = builder.linear(h, "v", v);
+  const Cache cache = builder.cache(heads.n_kv_head, heads.head_dim, heads.head_dim_v, heads.window);
+  x = builder.add(x, builder.linear(builder.attend(query, key, value, cache, heads), "o", kWidth));
+  const Value g = builder.norm(x, "norm", kWidth, kEpsilon);
+  const Value hidden = builder.glu(builder.linear(g, "gate", kWidth), builder.linear(g, "up", kWidth), Activation::silu);
+  x = builder.add(x, builder.linear(hidden, "down", kWidth));
+  return builder.finish(builder.select_outputs(x));
 }
 
 }  // namespace
 
-Result<KernelSpeed> measure_kernel(Type type, int n_threads, int64_t weight_bytes) {
-  constexpr int64_t kIn = 1024;  // whole blocks of every type
-  const int64_t n_out = std::max<int64_t>(1024, weight_bytes / row_bytes(type, kIn) / 64 * 64);
-  TRY_ASSIGN(const double decode, time_graph({type, kIn, n_out, 1, 1}, n_threads, 0.05));
-  TRY_ASSIGN(const double prefill, time_graph({type, kIn, kIn, 1, kPrefillTokens}, n_threads, 0.05));
-  return KernelSpeed{.decode_gbps = static_cast<double>(n_out * row_bytes(type, kIn)) / decode / 1e9,
-                     .prefill_gflops = 2.0 * static_cast<double>(kIn * kIn * kPrefillTokens) / prefill / 1e9};
+Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes) {
+  const int64_t n_out = std::max<int64_t>(kWidth, weight_bytes / row_bytes(type, kWidth) / 64 * 64);
+  TRY_ASSIGN(const double seconds, time_chain({type, kWidth, n_out, 1}, n_threads, 0.05));
+  return static_cast<double>(n_out * row_bytes(type, kWidth)) / seconds / 1e9;
+}
+
+Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads) {
+  AttendAttrs few = heads;
+  const int64_t group = heads.n_head / heads.n_kv_head;
+  few.n_kv_head = std::clamp<int64_t>(kHeadsMax / group, 1, heads.n_kv_head);
+  few.n_head = group * few.n_kv_head;
+  TRY_ASSIGN(const Graph graph, block_graph(type, few));
+  TRY_ASSIGN(const Timing timing, time_graph(graph, n_threads, 0.1, true));
+  double linear_flops = 0, linear_seconds = 1e-9, attend_flops = 0, attend_seconds = 1e-9, rows = 0, row_seconds = 0;
+  for (const NodeTime& time : timing.nodes) {
+    const Node& node = graph.nodes[static_cast<size_t>(time.node)];
+    const double flops = op_info(node.op()).cost(graph, node, kPrefillTokens, 1, 0).flops;
+    // Linears of one input run together and are timed as the first of them: all count, whatever their share of the time.
+    if (node.op() == Op::linear && graph[node.in[0]].type == type) linear_seconds += time.seconds;
+    if (node.op() == Op::attend) attend_flops += flops, attend_seconds += time.seconds;
+    if (node.op() == Op::norm || node.op() == Op::glu)
+      rows += static_cast<double>(kWidth * kPrefillTokens), row_seconds += time.seconds;
+  }
+  for (const Node& node : graph.nodes)
+    if (node.op() == Op::linear && graph[node.in[0]].type == type)
+      linear_flops += op_info(node.op()).cost(graph, node, kPrefillTokens, 1, 0).flops;
+  return BlockSpeed{.linear_gflops = linear_flops / linear_seconds / 1e9,
+                    .attend_gflops = attend_flops / attend_seconds / 1e9,
+                    .row_seconds = rows > 0 ? row_seconds / rows : 0};
 }
 
 Result<double> measure_node_seconds(int n_threads) {
-  TRY_ASSIGN(const double few, time_graph({Type::f32, 64, 64, 2, 1}, n_threads, 0.01));
-  TRY_ASSIGN(const double many, time_graph({Type::f32, 64, 64, 66, 1}, n_threads, 0.02));
+  TRY_ASSIGN(const double few, time_chain({Type::f32, 64, 64, 2}, n_threads, 0.01));
+  TRY_ASSIGN(const double many, time_chain({Type::f32, 64, 64, 66}, n_threads, 0.02));
   return std::max(0.0, many - few) / 64;
 }
 

@@ -1,19 +1,26 @@
-// How fast the cpu backend multiplies with a weight type on this machine: measured with a small synthetic graph, no model needed.
+// How fast the cpu backend runs the parts of a model on this machine: measured with small synthetic graphs, no model needed.
 // Predictions rest on it.
 #pragma once
 
 #include "base/result.h"
+#include "graph/attrs.h"
 #include "quant/type.h"
 
 namespace lupo {
 
-struct KernelSpeed {
-  double decode_gbps = 0;     // 1e9 weight bytes a second, one token against a matrix that no cache holds
-  double prefill_gflops = 0;  // 1e9 operations a second (a multiply-add counts 2), 256 tokens against a [1024, 1024] matrix
+// 1e9 bytes a second of weights of a type: one token against a matrix that no cache holds. Takes about 0.05 s and weight_bytes
+// of memory; weight_bytes should be twice the last-level cache or more.
+Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes);
+
+// A prompt of 256 tokens through one block, part by part.
+struct BlockSpeed {
+  double linear_gflops = 0;  // 1e9 operations a second (a multiply-add counts 2), weights of the type
+  double attend_gflops = 0;  // of attention
+  double row_seconds = 0;    // per value of the result of a norm or a glu, with the quantization of the row that follows
 };
 
-// Takes about 0.1 s and weight_bytes of memory; weight_bytes should be twice the last-level cache or more.
-Result<KernelSpeed> measure_kernel(Type type, int n_threads, int64_t weight_bytes);
+// The heads as in `heads`, at most 16; the cache F16. Takes about 0.1 s and 8 MB.
+Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads);
 
 // Seconds that one more small linear node costs: dispatch and synchronisation.
 Result<double> measure_node_seconds(int n_threads);

@@ -4,6 +4,7 @@
 // An Engine runs one step at a time and is used by one thread at a time; the Model must outlive it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,9 +22,12 @@ namespace lupo {
 // Of the available memory, left for the process itself (code, tokenizer, text) and for whatever else wakes up on the machine.
 inline constexpr int64_t kReserveBytes = int64_t{256} << 20;
 
+// What RuntimeOptions::backend may be.
+inline constexpr std::array<const char*, 2> kBackends = {"cpu", "ref"};
+
 struct RuntimeOptions {
-  std::string backend = "cpu";  // "cpu" or "ref"
-  int64_t n_ctx = 0;            // 0: the trained context, cut to what the memory holds
+  std::string backend = "cpu";
+  int64_t n_ctx = 0;  // 0: the trained context, cut to what the memory holds
   int64_t n_seq = 1;
   int64_t n_batch = 0;    // greatest number of tokens of a step; 0: 512
   int64_t n_outputs = 1;  // greatest number of rows of logits of a step

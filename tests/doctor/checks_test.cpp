@@ -4,8 +4,10 @@
 #include "hardware/checks.h"
 #include "memory/checks.h"
 #include "model/checks.h"
+#include "model/gguf/writer.h"
 #include "quant/checks.h"
 #include "runtime/checks.h"
+#include "test_folder.h"
 
 namespace lupo {
 namespace {
@@ -186,6 +188,28 @@ TEST(ModelChecks, NamesTellTheTraining) {
   EXPECT_EQ(training_of("gemma-3-270m-q4_k_m.gguf"), Training::unknown);
   EXPECT_EQ(training_of("Italian-Writer"), Training::unknown) << "words, not letters";
   EXPECT_EQ(training_of(""), Training::unknown);
+}
+
+TEST(ModelChecks, WhatTheTokenizerNotes) {
+  const auto check = [](bool with_pre, std::vector<std::string> notes) {
+    const TestFolder folder;
+    gguf::Writer writer;
+    writer.set("general.architecture", "llama");
+    writer.set("general.name", "A chat model");
+    writer.set("tokenizer.ggml.model", "gpt2");
+    writer.set("tokenizer.chat_template", "x");
+    if (with_pre) writer.set("tokenizer.ggml.pre", "llama-bpe");
+    EXPECT_TRUE(writer.write(folder.path("m.gguf")));
+    const auto file = gguf::File::open(folder.path("m.gguf"));
+    EXPECT_TRUE(file) << file.error().what;
+    return check_model(*file, notes);
+  };
+  EXPECT_THAT(check(true, {}), IsEmpty());
+  EXPECT_THAT(codes(check(false, {})), ElementsAre("pre-tokenizer-missing"));
+  const std::vector<Finding> noted = check(true, {"one", "two"});
+  ASSERT_THAT(codes(noted), ElementsAre("tokenizer-notes"));
+  EXPECT_EQ(noted[0].evidence, "one; two");
+  EXPECT_FALSE(noted[0].limits);
 }
 
 }  // namespace

@@ -42,7 +42,10 @@ TEST(StuckOn, WithoutWarningsTheRoofDecides) {
   EXPECT_EQ(stuck_on(info, exam), Layer::hardware);
   exam.roof_fraction = 0.3;
   EXPECT_EQ(stuck_on(info, exam), Layer::runtime);
-  EXPECT_EQ(stuck_on({finding(Layer::quantization, "label-type-mismatch", Severity::warning, 0)}, exam), Layer::runtime);
+  Finding wrong_name = finding(Layer::quantization, "b", Severity::warning, 0);
+  EXPECT_EQ(stuck_on({wrong_name}, exam), Layer::quantization);
+  wrong_name.limits = false;
+  EXPECT_EQ(stuck_on({wrong_name}, exam), Layer::runtime);
 }
 
 TEST(Diagnose, TheMachineAlone) {
@@ -109,20 +112,38 @@ TEST(Predict, FollowsItsFormula) {
   const Result<Model> model = Model::open(kTiny);
   ASSERT_TRUE(model);
   const Graph graph = *model->graph({.n_ctx = 256, .n_batch = 64});
-  Calibration calibration{.read_gbps = 20, .n_threads = 2};
+  Calibration calibration{.read_gbps = 20, .n_threads = 2, .attend_gflops = 50, .row_seconds = 4e-9};
   for (const auto& [type, bytes] : matrix_bytes_by_type(graph))
     calibration.kernels[type] = {.decode_gbps = 10, .prefill_gflops = 100};
-  calibration.kernels[Type::f32] = {.decode_gbps = 10, .prefill_gflops = 100};
   const Prediction plain = predict(graph, calibration, 32, 128);
   EXPECT_GT(plain.decode_tps, 0);
   EXPECT_GT(plain.prefill_tps, plain.decode_tps);
   for (auto& [type, speed] : calibration.kernels) speed = {.decode_gbps = 20, .prefill_gflops = 200};
   calibration.read_gbps = 40;
+  calibration.attend_gflops = 100;
+  calibration.row_seconds = 2e-9;
   const Prediction doubled = predict(graph, calibration, 32, 128);
   EXPECT_NEAR(doubled.decode_tps, 2 * plain.decode_tps, 1e-6 * plain.decode_tps) << "twice as fast a machine, half the time";
   EXPECT_NEAR(doubled.prefill_tps, 2 * plain.prefill_tps, 1e-6 * plain.prefill_tps);
   calibration.node_seconds = 1e-3;
   EXPECT_LT(predict(graph, calibration, 32, 128).decode_tps, 1000);
+}
+
+TEST(Predict, CalibratesEveryPart) {
+  const Result<Model> model = Model::open(kTiny);
+  ASSERT_TRUE(model);
+  Machine machine;
+  machine.ram.available_bytes = int64_t{1} << 30;
+  const Result<Calibration> calibration = calibrate(machine, *model->graph({.n_ctx = 256, .n_batch = 64}), 1);
+  ASSERT_TRUE(calibration) << calibration.error().what;
+  EXPECT_GT(calibration->read_gbps, 0);
+  EXPECT_GT(calibration->attend_gflops, 0);
+  EXPECT_GT(calibration->row_seconds, 0);
+  ASSERT_FALSE(calibration->kernels.empty());
+  for (const auto& [type, kernel] : calibration->kernels) {
+    EXPECT_GT(kernel.decode_gbps, 0) << type_info(type).name;
+    EXPECT_GT(kernel.prefill_gflops, 0) << type_info(type).name;
+  }
 }
 
 TEST(Speed, OfATinyModel) {
@@ -138,12 +159,12 @@ TEST(Speed, OfATinyModel) {
   const auto decode = measure_decode(**engine, 8, 16, 2, {.repetitions = 2, .trace = true});
   ASSERT_TRUE(decode) << decode.error().what;
   EXPECT_GT(decode->tps, 0);
-  EXPECT_NEAR(decode->gbps, decode->tps * decode->bytes_per_token / 1e9, 1e-9);
+  EXPECT_NEAR(decode->traffic.gbps, decode->tps * decode->traffic.bytes_per_token / 1e9, 1e-9);
   const auto single = measure_decode(**engine, 8, 16, 1, {.repetitions = 1});
   ASSERT_TRUE(single);
-  EXPECT_EQ(static_cast<int64_t>(single->weight_bytes), model->facts().bytes_per_token);
-  EXPECT_GT(single->bytes_per_token, single->weight_bytes) << "the cache is read too";
-  EXPECT_LT(decode->bytes_per_token, single->bytes_per_token) << "two sequences share the weights";
+  EXPECT_EQ(static_cast<int64_t>(single->traffic.weight_bytes), model->facts().bytes_per_token);
+  EXPECT_GT(single->traffic.bytes_per_token, single->traffic.weight_bytes) << "the cache is read too";
+  EXPECT_LT(decode->traffic.bytes_per_token, single->traffic.bytes_per_token) << "two sequences share the weights";
   ASSERT_FALSE(decode->ops.empty());
   double linear_ms = 0;
   for (const OpTime& op : decode->ops) linear_ms += op.op == "linear" ? op.ms : 0;

@@ -1,6 +1,7 @@
 // Every architecture against logits from outside, on tiny random models; see tests/goldens/arch/make_arch_goldens.py.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cmath>
@@ -79,7 +80,7 @@ class ArchGolden : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(ArchGolden, logits_equal_the_reference) {
-  for (const char* backend : {"ref", "cpu"}) {
+  for (const char* backend : kBackends) {
     auto engine = load(*model_, backend, 64, 40);
     ASSERT_TRUE(engine) << engine.error().what;
     const auto rows = run(**engine, ids_, 40);
@@ -90,7 +91,7 @@ TEST_P(ArchGolden, logits_equal_the_reference) {
 }
 
 TEST_P(ArchGolden, chunks_equal_one_batch) {
-  for (const char* backend : {"ref", "cpu"}) {
+  for (const char* backend : kBackends) {
     auto whole = load(*model_, backend, 64, 40);
     ASSERT_TRUE(whole) << whole.error().what;
     const auto expected = run(**whole, ids_, 40);
@@ -105,7 +106,7 @@ TEST_P(ArchGolden, chunks_equal_one_batch) {
 }
 
 TEST_P(ArchGolden, planned_bytes_equal_allocated_bytes) {
-  for (const char* backend : {"ref", "cpu"})
+  for (const char* backend : kBackends)
     for (int64_t n_batch : {1, 7, 40}) {
       auto engine = load(*model_, backend, 64, n_batch, Type::f16);
       ASSERT_TRUE(engine) << engine.error().what;
@@ -115,6 +116,30 @@ TEST_P(ArchGolden, planned_bytes_equal_allocated_bytes) {
       ASSERT_TRUE(planned) << planned.error().what;
       EXPECT_EQ(planned->plan.bytes, (*engine)->program().allocated());
     }
+}
+
+// Arenas come straight from the system: what malloc gave is what a program keeps beside its plan.
+int64_t heap_bytes_of(const Model& model, const std::string& backend, int64_t n_ctx, const std::vector<int32_t>& ids) {
+  const auto in_use = [] {
+    const auto info = mallinfo2();
+    return static_cast<int64_t>(info.uordblks + info.hblkhd);
+  };
+  const int64_t before = in_use();
+  const auto engine = load(model, backend, n_ctx, n_ctx, Type::f16);
+  if (!engine) return ADD_FAILURE() << engine.error().what, -1;
+  const StepSequence sequence{0, static_cast<int32_t>(ids.size()), 0};
+  const int32_t last = static_cast<int32_t>(ids.size()) - 1;
+  const Result<void> ran = (*engine)->run({ids, {&sequence, 1}, {&last, 1}});
+  EXPECT_TRUE(ran) << ran.error().what;
+  return in_use() - before;
+}
+
+TEST_P(ArchGolden, nothing_beside_the_plan_grows_with_context_or_batch) {
+  for (const char* backend : kBackends) {
+    heap_bytes_of(*model_, backend, 64, ids_);  // what is set up once in a process
+    const int64_t small = heap_bytes_of(*model_, backend, 64, ids_), large = heap_bytes_of(*model_, backend, 2048, ids_);
+    EXPECT_LT(large, small + 4096) << backend << ": a cell or a token more would be 2000 times its bytes";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, ArchGolden, testing::ValuesIn(golden_names()), [](const auto& info) {

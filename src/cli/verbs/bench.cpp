@@ -36,7 +36,7 @@ struct Results {
   std::vector<DecodeSpeed> decode{};
 
   double read_gbps() const { return std::max(read_gbps_before, read_gbps_after); }
-  double roof_fraction(const DecodeSpeed& speed) const { return read_gbps() > 0 ? speed.gbps / read_gbps() : 0; }
+  double roof_fraction(const DecodeSpeed& speed) const { return lupo::roof_fraction(speed.traffic.gbps, read_gbps()); }
 };
 
 double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
@@ -126,9 +126,9 @@ Json to_json(const Results& results, const Options& options) {
                 {"depth", speed.depth},
                 {"batch", speed.batch},
                 {"tps", speed.tps},
-                {"bytes_per_token", speed.bytes_per_token},
-                {"weight_bytes_per_token", speed.weight_bytes},
-                {"gbps", speed.gbps},
+                {"bytes_per_token", speed.traffic.bytes_per_token},
+                {"weight_bytes_per_token", speed.traffic.weight_bytes},
+                {"gbps", speed.traffic.gbps},
                 {"roof_fraction", results.roof_fraction(speed)}};
     if (options.trace) row["ops"] = to_json(speed.ops);
     json["decode"].push_back(std::move(row));
@@ -161,7 +161,8 @@ void print_table(const Results& results) {
   }
   for (const DecodeSpeed& speed : results.decode) {
     fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12.1f}{:>14}{:>9.1f}{:>6.0f} %\n", "decode", speed.n, speed.depth, speed.batch, speed.tps,
-               format_bytes(static_cast<int64_t>(speed.bytes_per_token)), speed.gbps, 100 * results.roof_fraction(speed));
+               format_bytes(static_cast<int64_t>(speed.traffic.bytes_per_token)), speed.traffic.gbps,
+               100 * results.roof_fraction(speed));
     print_ops(speed.ops, " a step");
   }
 }

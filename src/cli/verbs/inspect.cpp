@@ -33,6 +33,7 @@ struct Verdict {
   std::optional<ModelFacts> facts;  // from the graph
   std::string not_run_because;      // empty when lupo can run it
   std::vector<Error> faults;        // why it cannot although it should
+  std::vector<std::string> tokenizer_notes;
 };
 
 Verdict judge(const gguf::File& file, const gguf::FileName& name) {
@@ -49,8 +50,13 @@ Verdict judge(const gguf::File& file, const gguf::FileName& name) {
     verdict.not_run_because = model.error().what;
   if (!model && model.error().code == "unknown-architecture") return verdict;
   if (!model) verdict.faults.push_back(model.error());
-  if (has_tokenizer(file.metadata()))
-    if (const auto tokenizer = Tokenizer::create(file.metadata()); !tokenizer) verdict.faults.push_back(tokenizer.error());
+  if (has_tokenizer(file.metadata())) {
+    const auto tokenizer = Tokenizer::create(file.metadata());
+    if (tokenizer)
+      verdict.tokenizer_notes.assign((*tokenizer)->notes().begin(), (*tokenizer)->notes().end());
+    else
+      verdict.faults.push_back(tokenizer.error());
+  }
   if (const auto source = file.metadata().string("tokenizer.chat_template"))
     if (const auto compiled = ChatTemplate::compile(std::string(*source), "tokenizer.chat_template"); !compiled)
       verdict.faults.push_back(compiled.error());
@@ -120,6 +126,7 @@ Json to_json(const std::vector<Finding>& findings) {
                    {"what", valid_utf8(finding.what)},
                    {"evidence", valid_utf8(finding.evidence)},
                    {"gain", finding.gain},
+                   {"limits", finding.limits},
                    {"fix", valid_utf8(finding.fix)}});
   return out;
 }
@@ -201,6 +208,8 @@ Json describe(const gguf::File& file, const Options& options, const gguf::FileNa
   out["bytes_by_type"] = bytes_by_type(file);
   out["hyper_parameters"] = hyper_parameters(metadata, metadata.string("general.architecture").value_or(""));
   out["tokenizer"] = tokenizer_facts(metadata);
+  out["tokenizer"]["notes"] = Json::array();
+  for (const std::string& note : verdict.tokenizer_notes) out["tokenizer"]["notes"].push_back(valid_utf8(note));
   out["chat_template"] = metadata.find("tokenizer.chat_template") != nullptr;
   out["filename"] = to_json(name);
   out["findings"] = to_json(gguf::check_file_name(name, file));
@@ -239,6 +248,7 @@ void print_facts(const Json& facts) {
     row("tokenizer",
         fmt::format("{}{}, {} tokens", shown(tokenizer["model"]),
                     tokenizer["pre"].is_null() ? "" : " / " + shown(tokenizer["pre"]), shown(tokenizer["n_tokens"])));
+  for (const Json& note : tokenizer["notes"]) row("", shown(note));
   row("chat template", facts["chat_template"] ? "yes" : "none");
   std::string name;
   for (const auto& [key, value] : facts["filename"].items())

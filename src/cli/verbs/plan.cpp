@@ -40,7 +40,7 @@ struct Planned {
 
 Result<Machine> machine_for(const Options& options) {
   if (options.machine_file.empty()) return this_machine();
-  TRY_ASSIGN(const std::string text, read_input(options.machine_file));
+  TRY_ASSIGN(const std::string text, read_input(options.machine_file, "--machine"));
   return machine_from_json(text);
 }
 
@@ -50,9 +50,11 @@ std::string basis_of(const Calibration& calibration) {
     kernels += fmt::format("{}{} {:.1f} GB/s and {:.0f} GFLOP/s", kernels.empty() ? "" : ", ", type_info(type).name,
                            speed.decode_gbps, speed.prefill_gflops);
   return fmt::format(
-      "measured now with {} threads: reads {:.1f} GB/s; kernels on synthetic matrices: {}; {:.1f} µs a node; attention is taken "
-      "to run at half the read rate and half the f32 rate",
-      calibration.n_threads, calibration.read_gbps, kernels, calibration.node_seconds * 1e6);
+      "measured now with {} threads: reads {:.1f} GB/s; kernels on synthetic weights: {}; attention {:.0f} GFLOP/s, {:.1f} ns a "
+      "value "
+      "of a norm or glu, {:.1f} µs a node; a decoding attention is taken to read the cache at half the read rate",
+      calibration.n_threads, calibration.read_gbps, kernels, calibration.attend_gflops, calibration.row_seconds * 1e9,
+      calibration.node_seconds * 1e6);
 }
 
 Result<Planned> make_plan(const Model& model, const Options& options) {

@@ -1,12 +1,14 @@
 // lupo run: one answer, or a chat.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
 #include "base/printable.h"
 #include "cli/conversation.h"
 #include "cli/engine_options.h"
+#include "cli/print.h"
 #include "cli/sampling_options.h"
 #include "cli/verb.h"
 
@@ -54,24 +56,16 @@ Result<std::optional<std::string>> read_prompt(const Options& options) {
     return fail(Layer::cli, "usage", "-p and -f exclude each other", "lupo run --help");
   if (options.has_prompt) return options.prompt;
   if (options.file.empty() && is_terminal_in()) return std::nullopt;
-  TRY_ASSIGN(std::string text, read_input(options.file.empty() ? "-" : options.file));
+  TRY_ASSIGN(std::string text, read_input(options.file.empty() ? "-" : options.file, "-f"));
   return text;
-}
-
-void print_notes(const std::vector<std::string>& notes) {
-  const char *dim = wants_color() ? "\033[2m" : "", *plain = wants_color() ? "\033[0m" : "";
-  for (const std::string& note : notes) fmt::print(stderr, "{}{}{}\n", dim, printable(note), plain);
 }
 
 Result<void> one_shot(Conversation& conversation, const Options& options, const std::string& prompt,
                       const std::vector<std::string>& notes) {
   const InterruptFlag interrupt;
-  const auto show = [&](std::string_view text) {
-    if (options.json) return;
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
-  };
-  TRY_ASSIGN(const Answer answer, conversation.ask(prompt, options.n_predict, show, interrupt));
+  const auto silent = [](std::string_view) {};
+  TRY_ASSIGN(const Answer answer, options.json ? conversation.ask(prompt, options.n_predict, silent, interrupt)
+                                               : conversation.ask(prompt, options.n_predict, print_answer, interrupt));
   const RunReport run = report(conversation.engine(), answer, measure_roof_gbps(conversation.engine()));
   if (options.json) {
     auto decisions = nlohmann::ordered_json::array();
@@ -89,7 +83,7 @@ Result<void> one_shot(Conversation& conversation, const Options& options, const 
   std::fflush(stdout);
   if (answer.stop == StopReason::context_full)
     fmt::print(stderr, "the context of {} is full: --ctx with a greater number goes on\n", conversation.engine().n_ctx());
-  if (!options.quiet) print_notes({to_line(run)});
+  if (!options.quiet) print_note(to_line(run));
   return {};
 }
 
@@ -99,10 +93,11 @@ Result<void> run(const Options& options) {
   TRY_ASSIGN(const Model model, Model::open(options.engine.model));
   TRY_ASSIGN(const Tokenizer* tokenizer, model.tokenizer());
   TRY_ASSIGN(Setup setup, set_up(model, options));
-  if (!options.quiet && !options.json) print_notes(setup.notes);
+  if (!options.quiet && !options.json) std::for_each(setup.notes.begin(), setup.notes.end(), print_note);
   Conversation conversation(*setup.engine, *tokenizer, std::move(setup.chat_template), setup.sampling);
   conversation.set_system(options.system);
-  return prompt ? one_shot(conversation, options, *prompt, setup.notes) : chat_loop(conversation, options.n_predict);
+  return prompt ? one_shot(conversation, options, *prompt, setup.notes)
+                : chat_loop(conversation, {options.n_predict, options.quiet});
 }
 
 }  // namespace

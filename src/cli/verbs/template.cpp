@@ -2,12 +2,10 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <memory>
 
 #include "base/printable.h"
+#include "cli/engine_options.h"
 #include "cli/verb.h"
 #include "model/gguf/gguf.h"
 #include "model/text/chat_template.h"
@@ -22,14 +20,9 @@ struct Options {
 
 Result<std::string> read_json(const std::string& path, std::string_view option) {
   if (path.empty()) return std::string();
-  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad())
-    return fail(Layer::runtime, "file", fmt::format("{} {} cannot be read", option, printable(path)),
-                "check the path, or give - for standard input");
+  TRY_ASSIGN(std::string text, read_input(path, option));
   if (text.empty())
-    return fail(Layer::runtime, "file", fmt::format("{} {} is empty", option, printable(path)), "it must hold a JSON array");
+    return fail(Layer::cli, "file-empty", fmt::format("{}: '{}' is empty", option, printable(path)), "it must hold a JSON array");
   return text;
 }
 

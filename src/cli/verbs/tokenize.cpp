@@ -66,7 +66,7 @@ Result<void> run(const Options& options) {
   }
   std::string text = options.text;
   if (!options.has_text) {
-    TRY_ASSIGN(text, read_input(options.file));
+    TRY_ASSIGN(text, read_input(options.file, "-f"));
   }
   if (static_cast<int64_t>(text.size()) > kTextBytesMax) {
     return fail(Layer::runtime, "text-too-long",

@@ -39,7 +39,7 @@ std::vector<Type> nominal_types(std::string_view encoding);
 
 // Compares the name (for the type, where it names none: general.file_type) with the content. A K-quant mix (Q4_K_M = Q4_K with
 // some Q6_K) keeps its promise as long as its nominal type holds the most weights. Codes: label-type-mismatch,
-// label-size-mismatch, label-experts-mismatch.
+// label-size-mismatch, label-experts-mismatch; a wrong name limits nothing.
 std::vector<Finding> check_file_name(const FileName& name, const File& file);
 
 }  // namespace lupo::gguf

@@ -158,6 +158,7 @@ TEST(CheckFileName, RowsThatDoNotFitTheTypeAreExplained) {
   const auto findings = check_file_name(parse_file_name("gemma-3-Q4_K_M.gguf"), fallen_back);
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].code, "label-type-mismatch");
+  EXPECT_FALSE(findings[0].limits);
   EXPECT_EQ(findings[0].layer, Layer::quantization);
   EXPECT_NE(findings[0].what.find("Q5_0"), std::string::npos);
   EXPECT_NE(findings[0].evidence.find("75 % Q5_0, 25 % Q4_K"), std::string::npos) << findings[0].evidence;

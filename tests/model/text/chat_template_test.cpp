@@ -57,6 +57,27 @@ TEST(ChatTemplate, RaisedMessageIsTheTemplates) {
   EXPECT_THAT(text.error().what, HasSubstr("line 2, column 5: roles must alternate"));
 }
 
+// Where the source was changed before the engine saw it, positions are still those of the original; what the engine lacks is
+// named.
+TEST(ChatTemplate, ErrorsKeepTheirPlaceAndNameTheConstruct) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"{{ '%s' % 1 }}\n{{ '%s' % 1 }}{{ '%d' % 'x' }}", "line 2, column 23: invalid operation: %d format: a real number"},
+      {"{{ +1 }}{{ 'a'|safe + 'b' }}{{ raise_exception('here') }}", "line 1, column 32: here"},
+      {"{% macro m(a) %}{{ varargs }}{% endmacro %}{{ m(1, 2) }}{{ m(1, 2, x=3) }}",
+       "line 1, column 60: too many arguments: unknown"},
+      {"{{ '%s %s' % 1 }}", "line 1, column 12: invalid operation: not enough arguments for format string"},
+      {"{{ '%s' % (1, 2) }}", "line 1, column 9: invalid operation: not all arguments converted"},
+      {"ä{{ 1|urlize }}", "line 1, column 7: unknown filter: filter urlize is unknown"},
+      {"{{ lipsum() }}", "line 1, column 4: unknown function: lipsum is unknown"},
+      {"{% trans %}a{% endtrans %}", "line 1, column 4: unknown statement trans"},
+  };
+  for (const auto& [source, wanted] : cases) {
+    const auto text = render(source);
+    ASSERT_FALSE(text) << source << *text;
+    EXPECT_THAT(text.error().what, HasSubstr(wanted)) << source;
+  }
+}
+
 TEST(ChatTemplate, UndefinedValuesFailWithTheirName) {
   const auto text = render("{{ messages[0].foo.bar }}");
   ASSERT_FALSE(text);
@@ -106,9 +127,8 @@ TEST(ChatTemplate, BuiltinsRenderAConversation) {
 TEST(ChatTemplate, BuiltinFormats) {
   gguf::Metadata none;
   RenderRequest request;
-  request.messages_json =
-      R"([{"role":"system","content":"S"},{"role":"user","content":"U"},)"
-      R"({"role":"assistant","content":"A"},{"role":"user","content":"V"}])";
+  request.messages_json = R"([{"role":"system","content":"S"},{"role":"user","content":"U"},)"
+                          R"({"role":"assistant","content":"A"},{"role":"user","content":"V"}])";
   request.bos_token = "<s>";
   request.eos_token = "</s>";
   for (const auto& [name, wanted] : std::vector<std::pair<std::string, std::string>>{
