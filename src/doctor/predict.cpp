@@ -7,7 +7,9 @@
 namespace lupo {
 namespace {
 
-bool synchronises(Op op) { return op == Op::linear || op == Op::attend || op == Op::glu; }
+constexpr size_t kMoeMatrices = 2, kMoeMatricesEnd = 5;  // operands of op moe: gate, up and down of all experts
+
+bool synchronises(Op op) { return op == Op::linear || op == Op::attend || op == Op::glu || op == Op::moe; }
 
 // The kernel of a type, or the slowest there is.
 KernelSpeed kernel_of(const Calibration& calibration, Type type) {
@@ -22,8 +24,9 @@ KernelSpeed kernel_of(const Calibration& calibration, Type type) {
 
 double per_second(double amount, double giga_rate) { return giga_rate > 0 ? amount / (giga_rate * 1e9) : 0; }
 
+// Of a linear, or of a mixture of experts by the type of its first matrices.
 double weight_seconds(const Graph& graph, const Node& node, const Cost& cost, const Calibration& calibration) {
-  const KernelSpeed kernel = kernel_of(calibration, graph[node.in[0]].type);
+  const KernelSpeed kernel = kernel_of(calibration, graph[node.in[node.op() == Op::moe ? kMoeMatrices : 0]].type);
   // Weights must be read and multiplied; whichever takes longer.
   return std::max(per_second(cost.weight_bytes, kernel.decode_gbps), per_second(cost.flops, kernel.prefill_gflops));
 }
@@ -34,7 +37,7 @@ double step_seconds(const Graph& graph, const Calibration& calibration, int64_t 
   for (const Node& node : graph.nodes) {
     const Cost cost = op_info(node.op()).cost(graph, node, n_tokens, 1, depth);
     if (synchronises(node.op())) seconds += calibration.node_seconds;
-    if (node.op() == Op::linear) seconds += weight_seconds(graph, node, cost, calibration);
+    if (node.op() == Op::linear || node.op() == Op::moe) seconds += weight_seconds(graph, node, cost, calibration);
     if (node.op() == Op::attend)
       seconds +=
           std::max(per_second(cost.state_bytes, calibration.read_gbps / 2), per_second(cost.flops, calibration.attend_gflops));
@@ -55,8 +58,12 @@ const AttendAttrs* attention_of(const Graph& graph) {
 
 std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
   std::map<Type, int64_t> bytes;
-  for (const Node& node : graph.nodes)
+  for (const Node& node : graph.nodes) {
     if (node.op() == Op::linear) bytes[graph[node.in[0]].type] += graph.bytes_max(node.in[0]);
+    const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
+    for (size_t i = kMoeMatrices; moe != nullptr && i < kMoeMatricesEnd; ++i)
+      bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
+  }
   return bytes;
 }
 

@@ -125,15 +125,11 @@ Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_thre
   for (const NodeTime& time : timing.nodes) {
     const Node& node = graph.nodes[static_cast<size_t>(time.node)];
     const double flops = op_info(node.op()).cost(graph, node, kPrefillTokens, 1, 0).flops;
-    // Linears of one input run together and are timed as the first of them: all count, whatever their share of the time.
-    if (node.op() == Op::linear && graph[node.in[0]].type == type) linear_seconds += time.seconds;
+    if (node.op() == Op::linear && graph[node.in[0]].type == type) linear_flops += flops, linear_seconds += time.seconds;
     if (node.op() == Op::attend) attend_flops += flops, attend_seconds += time.seconds;
     if (node.op() == Op::norm || node.op() == Op::glu)
       rows += static_cast<double>(kWidth * kPrefillTokens), row_seconds += time.seconds;
   }
-  for (const Node& node : graph.nodes)
-    if (node.op() == Op::linear && graph[node.in[0]].type == type)
-      linear_flops += op_info(node.op()).cost(graph, node, kPrefillTokens, 1, 0).flops;
   return BlockSpeed{.linear_gflops = linear_flops / linear_seconds / 1e9,
                     .attend_gflops = attend_flops / attend_seconds / 1e9,
                     .row_seconds = rows > 0 ? row_seconds / rows : 0};

@@ -19,7 +19,7 @@ struct BlockSpeed {
   double row_seconds = 0;    // per value of the result of a norm or a glu, with the quantization of the row that follows
 };
 
-// The heads as in `heads`, at most 16; the cache F16. Takes about 0.1 s and 8 MB.
+// The heads as in `heads`, at most 16; the cache F16. Takes about 0.1 s and 15 MB.
 Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads);
 
 // Seconds that one more small linear node costs: dispatch and synchronisation.

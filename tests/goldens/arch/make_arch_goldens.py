@@ -53,7 +53,7 @@ MODELS |= {
     "falcon-two-norms": ("falcon", 2, LNB | {"norms": ["attn_norm", "attn_norm_2"], "fused_qkv": True, "ffn": "plain", "gelu": True}),
     "gptneox": ("gptneox", 2, LNB | {"biases": True, "fused_qkv": True, "ffn": "plain", "gelu": True, "n_rot": 4, "parallel": True, "mha": True}),
     "gptneox-sequential": ("gptneox", 2, LNB | {"biases": True, "fused_qkv": True, "ffn": "plain", "gelu": True, "parallel": False, "mha": True}),
-    "gpt2": ("gpt2", 2, LNB | {"biases": True, "fused_qkv": True, "ffn": "plain", "gelu": True, "positions": True, "mha": True}),
+    "gpt2": ("gpt2", 2, LNB | {"biases": True, "fused_qkv": True, "ffn": "plain", "gelu": True, "positions": 2048, "mha": True}),
     "stablelm": ("stablelm", 2, LNB | {"qkv_biases": True, "n_rot": 4}),
     "stablelm-parallel": ("stablelm", 2, LNB | {"norms": ["attn_norm"], "n_rot": 4}),
     "nemotron": ("nemotron", 2, LNB | {"ffn": "plain", "n_rot": 8}),
@@ -87,7 +87,7 @@ def write(path, arch, n_layer, o, seed, exact=False):
         n_kv = n_head
     n_q, n_k = n_head * HEAD_DIM, n_kv * HEAD_DIM
     w = gguf.GGUFWriter(path, arch)
-    w.add_context_length(64)
+    w.add_context_length(o.get("positions", 64))
     w.add_embedding_length(N_EMBD)
     w.add_block_count(n_layer)
     w.add_feed_forward_length(n_ff)
@@ -153,7 +153,7 @@ def write(path, arch, n_layer, o, seed, exact=False):
     if o.get("head_bias"):
         vector("output.bias", N_VOCAB, 0.0)
     if o.get("positions"):
-        matrix("position_embd.weight", N_EMBD, 64)
+        matrix("position_embd.weight", N_EMBD, o["positions"])
     if o.get("longrope"):
         w.add_rope_scaling_orig_ctx_len(16)
         for kind, top in (("long", 6), ("short", 2)):
