@@ -7,8 +7,6 @@
 namespace lupo {
 namespace {
 
-constexpr size_t kMoeMatrices = 2, kMoeMatricesEnd = 5;  // operands of op moe: gate, up and down of all experts
-
 bool synchronises(Op op) { return op == Op::linear || op == Op::attend || op == Op::glu || op == Op::moe; }
 
 // The kernel of a type, or the slowest there is.
@@ -26,7 +24,7 @@ double per_second(double amount, double giga_rate) { return giga_rate > 0 ? amou
 
 // Of a linear, or of a mixture of experts by the type of its first matrices.
 double weight_seconds(const Graph& graph, const Node& node, const Cost& cost, const Calibration& calibration) {
-  const KernelSpeed kernel = kernel_of(calibration, graph[node.in[node.op() == Op::moe ? kMoeMatrices : 0]].type);
+  const KernelSpeed kernel = kernel_of(calibration, graph[node.in[node.op() == Op::moe ? kMoeMatrices.front() : 0]].type);
   // Weights must be read and multiplied; whichever takes longer.
   return std::max(per_second(cost.weight_bytes, kernel.decode_gbps), per_second(cost.flops, kernel.prefill_gflops));
 }
@@ -61,8 +59,8 @@ std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.op() == Op::linear) bytes[graph[node.in[0]].type] += graph.bytes_max(node.in[0]);
     const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
-    for (size_t i = kMoeMatrices; moe != nullptr && i < kMoeMatricesEnd; ++i)
-      bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
+    if (moe == nullptr) continue;
+    for (size_t i : kMoeMatrices) bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
   }
   return bytes;
 }

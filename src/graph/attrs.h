@@ -2,6 +2,8 @@
 // Operand order is stated as `in: …`; out is always a new tensor.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <variant>
@@ -89,7 +91,7 @@ enum class Gating : uint8_t {
   softmax_used,  // over those that were chosen
 };
 struct MoeAttrs {
-  int64_t n_expert, n_used;
+  int64_t n_expert = 0, n_used = 0;
   Gating gating = Gating::softmax;
   bool normalise = false;  // weights are divided by their sum
   float weight_scale = 1;  // of the weights, at the end
@@ -97,6 +99,7 @@ struct MoeAttrs {
   float limit = 0;  // > 0: gpt-oss's act(g, u) = g · sigmoid(1.702 g) · (u + 1), g at most and |u| at most the limit
 };
 inline constexpr float kOssSlope = 1.702f;
+inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};  // where gate, up and down stand among the operands
 
 using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
                            MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs>;

@@ -104,16 +104,18 @@ Value Builder::norm(Value x, const std::string& name, int64_t width, float eps, 
   return add_node(NormAttrs{width, eps, rms}, {x, weight, bias});
 }
 
+// A weight of a node that cannot be made: its shape is not known, but it is not surplus either, and its absence is worth a line.
+void Builder::expect(const std::string& name) {
+  const auto found = weights_.find(name + ".weight");
+  if (found == weights_.end())
+    problem(fmt::format("tensor '{}.weight' is missing", name));
+  else
+    used_.insert(found->first);
+  if (const auto bias = weights_.find(name + ".bias"); bias != weights_.end()) used_.insert(bias->first);
+}
+
 Value Builder::linear(Value x, const std::string& name, int64_t n_out, Rows rows) {
-  if (x == kNone) {  // a broken operand: the weight's width is not known, but its absence still is worth a line
-    const auto found = weights_.find(name + ".weight");
-    if (found == weights_.end())
-      problem(fmt::format("tensor '{}.weight' is missing", name));
-    else
-      used_.insert(found->first);
-    if (const auto bias = weights_.find(name + ".bias"); bias != weights_.end()) used_.insert(bias->first);
-    return kNone;
-  }
+  if (x == kNone) return expect(name), kNone;
   const Value matrix = weight(name + ".weight", {{graph_[x].shape.dim[0], n_out, 1, 1}}, false, rows);
   const Value bias = has(name + ".bias") ? weight(name + ".bias", {{n_out, 1, 1, 1}}, true, rows) : kNone;
   return add_node(LinearAttrs{}, {matrix, x, bias});
@@ -157,7 +159,10 @@ Value Builder::moe(Value x, Value router, const std::string& gate, const std::st
   const auto experts = [&](const std::string& name, int64_t n_in, int64_t n_out) {
     return weight(name + ".weight", {{n_in, n_out, attrs.n_expert, 1}}, false, {0, n_out});
   };
-  if (x == kNone) return kNone;
+  if (x == kNone || router == kNone) {
+    for (const std::string& name : {gate, up, down}) expect(name);
+    return kNone;
+  }
   const int64_t width = graph_[x].shape.dim[0];
   const Value g = experts(gate, width, n_ff), u = experts(up, width, n_ff), d = experts(down, n_ff, width);
   const auto bias = [&](const std::string& name, int64_t n_out) {

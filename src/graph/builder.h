@@ -91,6 +91,7 @@ class Builder {
   Value add_tensor(Tensor tensor);
   Value add_node(Attrs attrs, std::vector<TensorId> in);
   Value weight(const std::string& name, const Shape& shape, bool is_vector, Rows rows);
+  void expect(const std::string& name);
   Value state(std::string_view name, Type type, const Shape& shape, StatePolicy policy);
   void problem(std::string text);
 

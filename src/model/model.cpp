@@ -18,8 +18,10 @@ ModelFacts facts_of(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
     if (moe == nullptr) continue;
-    for (TensorId id : {node.in[2], node.in[3], node.in[4]})
-      facts.params_active -= graph[id].shape.dim[0] * graph[id].shape.dim[1] * (moe->n_expert - moe->n_used);
+    for (size_t i : kMoeMatrices) {
+      const Shape& experts = graph[node.in[i]].shape;
+      facts.params_active -= experts.dim[0] * experts.dim[1] * (moe->n_expert - moe->n_used);
+    }
   }
   for (const Node& node : graph.nodes)
     facts.bytes_per_token += static_cast<int64_t>(op_info(node.op()).cost(graph, node, 1, 1, 0).weight_bytes);

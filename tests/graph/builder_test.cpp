@@ -25,6 +25,19 @@ TEST(Builder, missing_misshapen_and_surplus_tensors_are_named_together) {
     EXPECT_NE(graph.error().what.find(part), std::string::npos) << graph.error().what;
 }
 
+TEST(Builder, experts_behind_a_fault_are_not_called_surplus) {
+  const WeightInfo experts{Type::f32, {{8, 8, 2, 1}}};
+  const WeightTable weights = {{"g.weight", experts}, {"u.weight", experts}, {"g.bias", {Type::f32, {{8, 2, 1, 1}}}}};
+  Builder builder(weights, kRequest);
+  const Value x = builder.embed("embd", 8, 10);
+  const Result<Graph> graph =
+      builder.finish(builder.moe(x, builder.linear(x, "r", 2), "g", "u", "d", 8, {.n_expert = 2, .n_used = 1}));
+  ASSERT_FALSE(graph);
+  EXPECT_EQ(graph.error().what.find("not in this architecture"), std::string::npos) << graph.error().what;
+  for (const char* part : {"'embd.weight' [8, 10] is missing", "'r.weight' is missing", "'d.weight' is missing"})
+    EXPECT_NE(graph.error().what.find(part), std::string::npos) << graph.error().what;
+}
+
 TEST(Builder, wrong_shapes_and_types_are_named) {
   const WeightTable weights = {{"embd.weight", {Type::f32, {{8, 10, 1, 1}}}},
                                {"a.weight", {Type::i32, {{8, 5, 1, 1}}}},

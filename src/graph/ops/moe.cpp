@@ -44,7 +44,7 @@ Cost cost(const Graph& graph, const Node& node, int64_t n_tokens, int64_t, int64
   const MoeAttrs& moe = attrs_of(node);
   const double n_expert = static_cast<double>(moe.n_expert), share = static_cast<double>(moe.n_used) / n_expert;
   double elements = 0, bytes = 0;  // of one expert
-  for (size_t i = 2; i < 5; ++i) {
+  for (size_t i : kMoeMatrices) {
     const Tensor& weight = graph[node.in[i]];
     elements += static_cast<double>(weight.shape.dim[0]) * static_cast<double>(weight.shape.dim[1]);
     bytes += static_cast<double>(weight.shape.dim[1] * row_bytes(weight.type, weight.shape.dim[0]));

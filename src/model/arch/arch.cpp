@@ -67,6 +67,10 @@ RopeAttrs rope_attrs(const Hparams& hp, const RopeParams& rope, bool neox) {
           .n_ctx_orig = rope.n_ctx_orig};
 }
 
+Value scaled(Builder& b, const Hparams& hp, Value part) {
+  return hp.residual_scale == 1 ? part : b.scale(part, hp.residual_scale);
+}
+
 }  // namespace
 
 Value block_norm(Builder& b, const Hparams& hp, Value x, std::string_view name) {
@@ -124,9 +128,9 @@ Ffn plain(Activation act) {
 
 Ffn experts(Ffn dense) {
   return [dense](Builder& b, const Hparams& hp, Value h, int64_t layer) {
-    if (hp.n_expert == 0 || layer < hp.n_dense_lead) return dense(b, hp, h, layer);
-    const Value router = b.linear(h, b.block("ffn_gate_inp"), hp.n_expert);  // [E, T]
-    const Value selection = b.vector_if(b.block("exp_probs_b.bias"), hp.n_expert);
+    if (hp.moe.n_expert == 0 || layer < hp.n_dense_lead) return dense(b, hp, h, layer);
+    const Value router = b.linear(h, b.block("ffn_gate_inp"), hp.moe.n_expert);  // [E, T]
+    const Value selection = b.vector_if(b.block("exp_probs_b.bias"), hp.moe.n_expert);
     const Value mixed = b.moe(h, router, b.block("ffn_gate_exps"), b.block("ffn_up_exps"), b.block("ffn_down_exps"),
                               hp.n_ff_expert, hp.moe, selection);
     if (hp.n_ff_shared == 0) return mixed;
@@ -153,16 +157,23 @@ Value decoder(Builder& b, const Hparams& hp, const Block& block) {
   return hp.logit_softcap > 0 ? b.softcap(logits, hp.logit_softcap) : logits;
 }
 
+Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const RopeParams& rope, const AttentionStyle& style,
+                       const Ffn& ffn, const BlockNorms& norms) {
+  const auto norm = [&](Value v, const char* name) { return name == nullptr ? v : block_norm(b, hp, v, name); };
+  const Value mixed = attention(b, hp, norm(x, norms.before_attention), layer, rope, style);
+  x = b.add(x, scaled(b, hp, norm(mixed, norms.after_attention)));
+  const Value fed = ffn(b, hp, norm(x, norms.before_ffn), layer);
+  return b.add(x, scaled(b, hp, norm(fed, norms.after_ffn)));
+}
+
 Value plain_decoder(Builder& b, const Hparams& hp, AttentionStyle style, const Ffn& ffn) {
   style.factors = rope_factors(b, hp);
-  const auto scaled = [&](Value part) { return hp.residual_scale == 1 ? part : b.scale(part, hp.residual_scale); };
   return decoder(b, hp, [&](Value x, int64_t layer) {
+    if (!hp.parallel) return sequential_block(b, hp, x, layer, hp.rope, style, ffn);
     const Value h = block_norm(b, hp, x, "attn_norm");
-    const Value after = b.add(x, scaled(attention(b, hp, h, layer, hp.rope, style)));
-    // The ffn of a parallel block reads what came into the block, through a norm of its own where there is one.
-    const bool has_norm = !hp.parallel || b.has(b.block("ffn_norm.weight"));
-    const Value ffn_in = has_norm ? block_norm(b, hp, hp.parallel ? x : after, "ffn_norm") : h;
-    return b.add(after, scaled(ffn(b, hp, ffn_in, layer)));
+    const Value mixed = b.add(x, scaled(b, hp, attention(b, hp, h, layer, hp.rope, style)));
+    const Value ffn_in = b.has(b.block("ffn_norm.weight")) ? block_norm(b, hp, x, "ffn_norm") : h;
+    return b.add(mixed, scaled(b, hp, ffn(b, hp, ffn_in, layer)));
   });
 }
 

@@ -56,6 +56,16 @@ Ffn experts(Ffn dense);
 // Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap.
 using Block = std::function<Value(Value x, int64_t layer)>;
 Value decoder(Builder& b, const Hparams& hp, const Block& block);
+// Where the norms of a block stand, by name; null: there is none.
+struct BlockNorms {
+  const char *before_attention = "attn_norm", *after_attention = nullptr;
+  const char *before_ffn = "ffn_norm", *after_ffn = nullptr;
+};
+inline constexpr BlockNorms kNormsAround{"attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"};
+inline constexpr BlockNorms kNormsAfter{nullptr, "post_attention_norm", nullptr, "post_ffw_norm"};
+// One block: x += attention, x += ffn, each part times hp.residual_scale.
+Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const RopeParams& rope, const AttentionStyle& style,
+                       const Ffn& ffn, const BlockNorms& norms = {});
 // The decoder most models are: x += attention(norm(x)); x += ffn(norm(x)), or both at once where hp.parallel.
 Value plain_decoder(Builder& b, const Hparams& hp, AttentionStyle style, const Ffn& ffn);
 // The rope frequency factors of the file, if any: rope_freqs, or the long or short set by the context that is asked for.

@@ -146,17 +146,19 @@ Result<void> read_multipliers(const HparamReader& reader, Hparams& hp) {
 
 Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating, bool normalise) {
   constexpr int64_t kExpertsMax = 4096;
-  TRY_ASSIGN(hp.n_expert, reader.integer_or("expert_count", 0, 0, kExpertsMax));
-  if (hp.n_expert == 0) return {};
-  TRY_ASSIGN(hp.n_expert_used, reader.integer("expert_used_count", 1, hp.n_expert));
+  MoeAttrs& moe = hp.moe;
+  moe.gating = gating;
+  moe.normalise = normalise;
+  TRY_ASSIGN(moe.n_expert, reader.integer_or("expert_count", 0, 0, kExpertsMax));
+  if (moe.n_expert == 0) return {};
+  TRY_ASSIGN(moe.n_used, reader.integer("expert_used_count", 1, moe.n_expert));
+  TRY_ASSIGN(moe.weight_scale, reader.number_or("expert_weights_scale", 1, 0, 1e6));
+  if (moe.weight_scale == 0) moe.weight_scale = 1;
   TRY_ASSIGN(hp.n_ff_expert, reader.integer_or("expert_feed_forward_length", hp.n_ff.front(), 1, kFfMax));
   TRY_ASSIGN(hp.n_ff_shared, reader.integer_or("expert_shared_feed_forward_length", 0, 0, kFfMax));
   TRY_ASSIGN(const int64_t n_shared, reader.integer_or("expert_shared_count", 0, 0, kExpertsMax));
   if (hp.n_ff_shared == 0) hp.n_ff_shared = n_shared * hp.n_ff_expert;  // shared experts lie in the file as one
   TRY_ASSIGN(hp.n_dense_lead, reader.integer_or("leading_dense_block_count", 0, 0, hp.n_layer));
-  hp.moe = {.n_expert = hp.n_expert, .n_used = hp.n_expert_used, .gating = gating, .normalise = normalise};
-  TRY_ASSIGN(hp.moe.weight_scale, reader.number_or("expert_weights_scale", 1, 0, 1e6));
-  if (hp.moe.weight_scale == 0) hp.moe.weight_scale = 1;
   return {};
 }
 

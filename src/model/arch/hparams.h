@@ -41,11 +41,10 @@ struct Hparams {
   float embed_scale = 1, residual_scale = 1, logit_scale = 1;
   bool parallel = false;  // attention and ffn read the same input and are added together
 
-  // Mixtures of experts; n_expert 0 = none.
-  int64_t n_expert = 0, n_expert_used = 0;
+  // Mixtures of experts.
   int64_t n_ff_expert = 0, n_ff_shared = 0;  // of one expert, and of the expert that all tokens pass (0 = none)
   int64_t n_dense_lead = 0;                  // the first layers have no experts
-  MoeAttrs moe{};                            // n_expert and n_used as above
+  MoeAttrs moe{};                            // n_expert 0: there are none
 
   // The window of a layer, 0 where it sees everything.
   int64_t window_of(int64_t layer) const { return is_local.empty() || !is_local[static_cast<size_t>(layer)] ? 0 : window; }

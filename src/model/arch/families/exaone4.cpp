@@ -16,11 +16,9 @@ Value build(Builder& b, const Hparams& hp) {
   return decoder(b, hp, [&](Value x, int64_t layer) {
     const int64_t window = hp.window_of(layer);
     const bool rope = window > 0 || hp.is_local.empty();
-    Value h = attention(b, hp, x, layer, hp.rope,
-                        {.neox = true, .rope = rope, .qk_norm = QkNorm::head, .window = window, .factors = factors});
-    x = b.add(x, block_norm(b, hp, h, "post_attention_norm"));
-    h = gated(Activation::silu)(b, hp, x, layer);
-    return b.add(x, block_norm(b, hp, h, "post_ffw_norm"));
+    return sequential_block(b, hp, x, layer, hp.rope,
+                            {.neox = true, .rope = rope, .qk_norm = QkNorm::head, .window = window, .factors = factors},
+                            gated(Activation::silu), kNormsAfter);
   });
 }
 

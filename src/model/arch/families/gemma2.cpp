@@ -21,11 +21,8 @@ Result<void> read(const HparamReader& reader, Hparams& hp) {
 
 Value build(Builder& b, const Hparams& hp) {
   return decoder(b, hp, [&](Value x, int64_t layer) {
-    Value h = block_norm(b, hp, x, "attn_norm");
-    h = attention(b, hp, h, layer, hp.rope, {.neox = true, .window = hp.window_of(layer)});
-    x = b.add(x, block_norm(b, hp, h, "post_attention_norm"));
-    h = gated(Activation::gelu)(b, hp, block_norm(b, hp, x, "ffn_norm"), layer);
-    return b.add(x, block_norm(b, hp, h, "post_ffw_norm"));
+    return sequential_block(b, hp, x, layer, hp.rope, {.neox = true, .window = hp.window_of(layer)}, gated(Activation::gelu),
+                            kNormsAround);
   });
 }
 

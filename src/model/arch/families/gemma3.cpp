@@ -27,11 +27,8 @@ Value build(Builder& b, const Hparams& hp) {
   local.ext_factor = 0;
   return decoder(b, hp, [&](Value x, int64_t layer) {
     const int64_t window = hp.window_of(layer);
-    Value h = block_norm(b, hp, x, "attn_norm");
-    h = attention(b, hp, h, layer, window > 0 ? local : hp.rope, {.neox = true, .qk_norm = QkNorm::head, .window = window});
-    x = b.add(x, block_norm(b, hp, h, "post_attention_norm"));
-    h = gated(Activation::gelu)(b, hp, block_norm(b, hp, x, "ffn_norm"), layer);
-    return b.add(x, block_norm(b, hp, h, "post_ffw_norm"));
+    return sequential_block(b, hp, x, layer, window > 0 ? local : hp.rope,
+                            {.neox = true, .qk_norm = QkNorm::head, .window = window}, gated(Activation::gelu), kNormsAround);
   });
 }
 

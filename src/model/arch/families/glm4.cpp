@@ -6,10 +6,7 @@ namespace {
 
 Value build(Builder& b, const Hparams& hp) {
   return decoder(b, hp, [&](Value x, int64_t layer) {
-    Value h = attention(b, hp, block_norm(b, hp, x, "attn_norm"), layer, hp.rope, {});
-    x = b.add(x, block_norm(b, hp, h, "post_attention_norm"));
-    h = gated(Activation::silu)(b, hp, block_norm(b, hp, x, "ffn_norm"), layer);
-    return b.add(x, block_norm(b, hp, h, "post_ffw_norm"));
+    return sequential_block(b, hp, x, layer, hp.rope, {}, gated(Activation::silu), kNormsAround);
   });
 }
 

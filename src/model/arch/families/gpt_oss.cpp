@@ -17,10 +17,8 @@ Result<void> read(const HparamReader& reader, Hparams& hp) {
 Value build(Builder& b, const Hparams& hp) {
   const Ffn ffn = experts(gated(Activation::silu));
   return decoder(b, hp, [&](Value x, int64_t layer) {
-    Value h = block_norm(b, hp, x, "attn_norm");
-    h = attention(b, hp, h, layer, hp.rope, {.neox = true, .window = hp.window_of(layer), .sinks = true});
-    x = b.add(x, h);
-    return b.add(x, ffn(b, hp, block_norm(b, hp, x, "post_attention_norm"), layer));
+    return sequential_block(b, hp, x, layer, hp.rope, {.neox = true, .window = hp.window_of(layer), .sinks = true}, ffn,
+                            {.before_ffn = "post_attention_norm"});
   });
 }
 

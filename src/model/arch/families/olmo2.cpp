@@ -17,11 +17,8 @@ Value build(Builder& b, const Hparams& hp) {
   local.ext_factor = 0;
   return decoder(b, hp, [&](Value x, int64_t layer) {
     const int64_t window = hp.window_of(layer);
-    Value h =
-        attention(b, hp, x, layer, window > 0 ? local : hp.rope, {.neox = true, .qk_norm = QkNorm::whole, .window = window});
-    x = b.add(x, block_norm(b, hp, h, "post_attention_norm"));
-    h = gated(Activation::silu)(b, hp, x, layer);
-    return b.add(x, block_norm(b, hp, h, "post_ffw_norm"));
+    return sequential_block(b, hp, x, layer, window > 0 ? local : hp.rope,
+                            {.neox = true, .qk_norm = QkNorm::whole, .window = window}, gated(Activation::silu), kNormsAfter);
   });
 }
 

@@ -8,9 +8,9 @@ namespace {
 
 Result<void> read(const HparamReader& reader, Hparams& hp) {
   TRY(read_experts(reader, hp, Gating::softmax, false));
-  if (hp.n_expert == 0) return {};
+  if (hp.moe.n_expert == 0) return {};
   // Files of the first release lack both widths: an expert is a share of the whole, the shared one is the whole.
-  if (!reader.has("expert_feed_forward_length")) hp.n_ff_expert = std::max<int64_t>(1, hp.n_ff.front() / hp.n_expert_used);
+  if (!reader.has("expert_feed_forward_length")) hp.n_ff_expert = std::max<int64_t>(1, hp.n_ff.front() / hp.moe.n_used);
   if (hp.n_ff_shared == 0) hp.n_ff_shared = hp.n_ff.front();
   return {};
 }

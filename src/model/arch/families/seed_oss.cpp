@@ -6,8 +6,8 @@ namespace {
 
 Value build(Builder& b, const Hparams& hp) {
   return decoder(b, hp, [&](Value x, int64_t layer) {
-    x = b.add(x, attention(b, hp, block_norm(b, hp, x, "attn_norm"), layer, hp.rope, {.neox = true}));
-    return b.add(x, gated(Activation::silu)(b, hp, block_norm(b, hp, x, "post_attention_norm"), layer));
+    return sequential_block(b, hp, x, layer, hp.rope, {.neox = true}, gated(Activation::silu),
+                            {.before_ffn = "post_attention_norm"});
   });
 }
 

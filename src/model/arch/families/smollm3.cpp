@@ -8,9 +8,7 @@ Value build(Builder& b, const Hparams& hp) {
   const Value factors = rope_factors(b, hp);
   return decoder(b, hp, [&](Value x, int64_t layer) {
     const bool rope = (layer + 1) % 4 != 0;
-    const Value h = block_norm(b, hp, x, "attn_norm");
-    x = b.add(x, attention(b, hp, h, layer, hp.rope, {.rope = rope, .factors = factors}));
-    return b.add(x, gated(Activation::silu)(b, hp, block_norm(b, hp, x, "ffn_norm"), layer));
+    return sequential_block(b, hp, x, layer, hp.rope, {.rope = rope, .factors = factors}, gated(Activation::silu));
   });
 }
 

@@ -111,9 +111,7 @@ void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, in
   if (phase.kind == Phase::Kind::matmul) return run_matmul(context, phase, thread);
   if (phase.kind == Phase::Kind::attend) return run_attend(context, phase, thread);
   if (phase.kind >= Phase::Kind::moe_route) return run_moe(context, phase, thread);
-  const int64_t n_rows = context.n_rows(phase), piece = std::max<int64_t>(1, n_rows / (4 * pool_->size()));
-  for (int64_t begin; (begin = next_.fetch_add(piece, std::memory_order_relaxed)) < n_rows;)
-    for (int64_t row = begin; row < std::min(begin + piece, n_rows); ++row) run_row(context, phase, row);
+  share_rows(context, context.n_rows(phase), [&](int64_t row) { run_row(context, phase, row); });
 }
 
 std::span<const float> CpuProgram::logits(int64_t o) const {

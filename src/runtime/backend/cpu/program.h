@@ -4,6 +4,7 @@
 // the barrier before them. Nothing is allocated while a step runs.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -46,6 +47,14 @@ void run_moe(const StepContext& context, const Phase& phase, int thread);
 void run_moe_route(const StepContext& context, const Phase& phase);
 // Applies a norm or rope node to one head [D] of a token.
 void run_head(const StepContext& context, int32_t node, int64_t token, const float* x, float* out);
+
+// work(i) for i < n, in pieces that all threads take.
+template <class Work>
+void share_rows(const StepContext& context, int64_t n, Work work) {
+  const int64_t piece = std::max<int64_t>(1, n / (4 * context.pool.size()));
+  for (int64_t begin; (begin = context.next.fetch_add(piece, std::memory_order_relaxed)) < n;)
+    for (int64_t i = begin; i < std::min(begin + piece, n); ++i) work(i);
+}
 
 class CpuProgram final : public Program {
  public:

@@ -210,7 +210,8 @@ WorkspaceLayout::Moe moe_layout(const Graph& graph, const Kernels& kernels, Take
     n_rows = std::max(n_rows, rows);
     n_ff = std::max(n_ff, graph[node.in[2]].shape.dim[1] * rows);
     width = std::max(width, graph[node.out].shape.dim[0] * rows);
-    for (TensorId id : {node.in[2], node.in[3], node.in[4]}) {
+    for (size_t i : kMoeMatrices) {
+      const TensorId id = node.in[i];
       const int64_t k = graph[id].shape.dim[0];
       const int64_t few = std::min(rows, (kFewTokens - 1) * moe.n_expert) * activation_chunks(k);
       const bool quantizes = kernels.matmul.find(graph[id].type).quantizes;
@@ -220,6 +221,7 @@ WorkspaceLayout::Moe moe_layout(const Graph& graph, const Kernels& kernels, Take
   }
   if (n_rows == 0) return {};
   return {.begin = take((n_expert + 1) * kFloat),
+          .code_begin = take(2 * n_expert * static_cast<int64_t>(sizeof(int64_t))),
           .tokens = take(n_rows * kFloat),
           .slots = take(n_rows * kFloat),
           .weights = take(n_rows * kFloat),
@@ -248,8 +250,8 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
       layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(weight.shape.dim[0]));
       if (kernels.matmul.find(weight.type).quantizes) layout.quantized_k = std::max(layout.quantized_k, weight.shape.dim[0]);
     } else if (node.op() == Op::moe) {
-      for (TensorId id : {node.in[2], node.in[3], node.in[4]})
-        layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[id].shape.dim[0]));
+      for (size_t i : kMoeMatrices)
+        layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[i]].shape.dim[0]));
     } else if (node.op() == Op::attend) {
       const auto& at = std::get<AttendAttrs>(node.attrs);
       const int64_t n_rep = at.n_head / at.n_kv_head, width = padded_width(at.head_dim);

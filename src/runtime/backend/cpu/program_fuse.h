@@ -47,12 +47,14 @@ Schedule make_schedule(const Graph& graph, const Kernels& kernels);
 
 // Where everything lies in the workspace: bytes from its start, each a multiple of 64.
 struct WorkspaceLayout {
-  int64_t quantized_k = 0;                                  // greatest K that is quantized; 0: none
-  int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;     // the buffers of QuantizedRows; codes: chunks or q
-  struct Moe {                                              // of one mixture at a time; A = T · n_used tokens of experts
-    int64_t begin = 0, tokens = 0, slots = 0, weights = 0;  // I32 [E + 1], I32 [A], I32 [A], F32 [A]
-    int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;   // of activations [K, A], or the activations F32 [K, A] at codes
-    int64_t gate = 0, up = 0, down = 0;                     // F32 [F, A], [F, A], [C, A]
+  int64_t quantized_k = 0;                               // greatest K that is quantized; 0: none
+  int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;  // the buffers of QuantizedRows; codes: chunks or q
+  struct Moe {                                           // of one mixture at a time; A = T · n_used tokens of experts
+    int64_t begin = 0;                                   // I32 [E + 1]: the first row of each expert
+    int64_t code_begin = 0;  // I64 [E, 2]: where each expert's codes begin, of what gate and up read, then of what down reads
+    int64_t tokens = 0, slots = 0, weights = 0;            // I32 [A], I32 [A], F32 [A]
+    int64_t codes = 0, scales = 0, sums = 0, sums_16 = 0;  // of activations [K, A], or the activations F32 [K, A] at codes
+    int64_t gate = 0, up = 0, down = 0;                    // F32 [F, A], [F, A], [C, A]
   } moe;
   int64_t partials = 0, partials_bytes = 0;  // of attention split by keys
   int64_t threads = 0, thread_bytes = 0;     // each thread's scratch

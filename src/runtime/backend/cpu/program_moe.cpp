@@ -20,6 +20,7 @@ class Mixture {
         n_tokens_(context.n_rows(phase)),
         n_rows_(n_tokens_ * attrs_.n_used),
         begin_(ints(layout().begin)),
+        code_begin_(reinterpret_cast<int64_t*>(context.workspace + layout().code_begin)),
         tokens_(ints(layout().tokens)),
         slots_(ints(layout().slots)),
         weights_(context.floats(layout().weights)) {}
@@ -42,12 +43,14 @@ class Mixture {
     }
     for (int64_t e = attrs_.n_expert; e > 0; --e) begin_[e] = begin_[e - 1];
     begin_[0] = 0;
+    place_codes(weight(2).shape.dim[0], code_begin_);
+    place_codes(weight(4).shape.dim[0], code_begin_ + attrs_.n_expert);
   }
 
   // Row `row` of the activations that the weight `in` is multiplied with, from x [K].
   void put(size_t in, int64_t row, const float* x) const {
-    const int64_t k = weight(in).shape.dim[0], e = expert_of(row);
-    context_.kernels.matmul.quantize(x, rows_of(k, e), row - begin_[e]);
+    const int64_t e = expert_of(row);
+    context_.kernels.matmul.quantize(x, rows_of(in, e), row - begin_[e]);
   }
   void gather(int64_t row) const {
     const int64_t width = weight(2).shape.dim[0];
@@ -119,10 +122,10 @@ class Mixture {
   }
   int64_t expert_of(int64_t row) const { return std::upper_bound(begin_, begin_ + attrs_.n_expert + 1, row) - begin_ - 1; }
 
-  // The codes of expert e's rows. Each row has room for chunks where few rows are, and for two digits elsewhere.
-  QuantizedRows rows_of(int64_t k, int64_t e) const {
-    const int64_t row = begin_[e], count = begin_[e + 1] - row;
-    std::byte* codes = context_.workspace + layout().codes + code_offset(k, e);
+  // The codes of expert e's rows that the weight `in` is multiplied with.
+  QuantizedRows rows_of(size_t in, int64_t e) const {
+    const int64_t k = weight(in).shape.dim[0], row = begin_[e], count = begin_[e + 1] - row;
+    std::byte* codes = context_.workspace + layout().codes + code_begin_[in == 4 ? attrs_.n_expert + e : e];
     return {k,
             count,
             reinterpret_cast<ActivationChunk*>(codes),
@@ -131,15 +134,16 @@ class Mixture {
             context_.floats(layout().sums) + row * k / 32,
             context_.floats(layout().sums_16) + row * k / 16};
   }
-  int64_t code_offset(int64_t k, int64_t e) const {
+  // Where the codes of each expert's rows of K values begin.
+  void place_codes(int64_t k, int64_t* out) const {
     int64_t offset = 0;
-    for (int64_t i = 0; i < e; ++i) {
-      const int64_t count = begin_[i + 1] - begin_[i];
+    for (int64_t e = 0; e < attrs_.n_expert; ++e) {
+      out[e] = offset;
+      const int64_t count = begin_[e + 1] - begin_[e];
       const int64_t bytes = count < kFewTokens ? count * activation_chunks(k) * static_cast<int64_t>(sizeof(ActivationChunk))
                                                : code_bytes(k, count);
       offset += (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
     }
-    return offset;
   }
 
   void multiply_range(size_t in, int64_t e, int64_t begin, int64_t end, const float* x, float* out, int thread) const {
@@ -147,7 +151,7 @@ class Mixture {
     const int64_t k = tensor.shape.dim[0], n_out = tensor.shape.dim[1], row = begin_[e], count = begin_[e + 1] - row;
     const std::byte* data = context_.execution.bytes(node_.in[in]) + e * n_out * row_bytes(tensor.type, k);
     context_.kernels.matmul.find(tensor.type)
-        .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(k, e), count}, out + row * n_out, n_out,
+        .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(in, e), count}, out + row * n_out, n_out,
                   context_.thread_scratch(thread));
   }
 
@@ -155,18 +159,12 @@ class Mixture {
   const Node& node_;
   const MoeAttrs& attrs_;
   int64_t n_tokens_, n_rows_;
-  int32_t* begin_;   // [E + 1] first row of each expert
-  int32_t* tokens_;  // [A] the token of a row
-  int32_t* slots_;   // [n_used, T] the rows of a token
-  float* weights_;   // [A]
+  int32_t* begin_;       // [E + 1] first row of each expert
+  int64_t* code_begin_;  // [E, 2]
+  int32_t* tokens_;      // [A] the token of a row
+  int32_t* slots_;       // [n_used, T] the rows of a token
+  float* weights_;       // [A]
 };
-
-template <class Work>
-void share(const StepContext& context, int64_t n, Work work) {
-  const int64_t piece = std::max<int64_t>(1, n / (4 * context.pool.size()));
-  for (int64_t begin; (begin = context.next.fetch_add(piece, std::memory_order_relaxed)) < n;)
-    for (int64_t i = begin; i < std::min(begin + piece, n); ++i) work(i);
-}
 
 }  // namespace
 
@@ -175,12 +173,12 @@ void run_moe_route(const StepContext& context, const Phase& phase) { Mixture(con
 void run_moe(const StepContext& context, const Phase& phase, int thread) {
   const Mixture moe(context, phase);
   switch (phase.kind) {
-    case Phase::Kind::moe_gather: return share(context, moe.n_rows(), [&](int64_t row) { moe.gather(row); });
+    case Phase::Kind::moe_gather: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.gather(row); });
     case Phase::Kind::moe_up:
       return moe.multiply(std::array<size_t, 2>{2, 3}, moe.inputs(), std::array{moe.gates(), moe.ups()}, thread);
-    case Phase::Kind::moe_act: return share(context, moe.n_rows(), [&](int64_t row) { moe.act(row); });
+    case Phase::Kind::moe_act: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.act(row); });
     case Phase::Kind::moe_down: return moe.multiply(std::array<size_t, 1>{4}, moe.gates(), std::array{moe.inputs()}, thread);
-    default: return share(context, moe.n_tokens(), [&](int64_t token) { moe.sum(token); });
+    default: return share_rows(context, moe.n_tokens(), [&](int64_t token) { moe.sum(token); });
   }
 }
 
