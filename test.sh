@@ -20,7 +20,7 @@ summary=()
 
 # step NAME COMMAND…: runs it with errexit in a subshell, keeps its log, counts its tests (a step without ctest is one test).
 step() {
-  local name=$1 began=$SECONDS rc tests bad verdict=ok
+  local name=$1 began=$SECONDS rc tests bad line verdict=ok
   shift
   say "$name"
   (
@@ -38,11 +38,16 @@ step() {
   failed=$((failed + bad))
   passed=$((passed + tests - bad))
   summary+=("$(printf '%-7s %-28s %4d tests %5d s' "$verdict" "$name" "$tests" $((SECONDS - began)))")
+  # ctest's list of what failed: "<tab>362 - Suite.Test (Failed)"
+  while read -r line; do summary+=("        $line"); done < <(sed -nE 's/^\t *[0-9]+ - (.* \(.*\))$/\1/p' "$logs/$name.log")
 }
 
 # A child that runs out of its address space must see malloc fail, as it does elsewhere: AddressSanitizer's own report of that
 # wants memory while it holds a lock, and never ends.
-run_ctest() { ASAN_OPTIONS=allocator_may_return_null=1 ctest --test-dir "$root/build/$1" --output-on-failure --no-tests=error --timeout 300 "${@:2}"; }
+run_ctest() {
+  ASAN_OPTIONS=allocator_may_return_null=1 \
+    ctest --test-dir "$root/build/$1" --output-on-failure --no-tests=error --timeout 300 "${@:2}"
+}
 
 shell_scripts() { shellcheck -x run.sh test.sh .ci/run scripts/*.sh; }
 
