@@ -8,14 +8,14 @@
 #include <string_view>
 #include <variant>
 
+#include "graph/activation.h"
+
 namespace lupo {
 
-enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select, moe };
-inline constexpr int kOpCount = 13;
+enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select, moe, slice, join };
+inline constexpr int kOpCount = 15;
 
 std::string_view op_name(Op op);
-
-enum class Activation : uint8_t { silu, gelu, gelu_erf, relu, relu_squared, sigmoid, tanh };
 
 // in: weight [C, V], tokens I32 [T]; out [C, T] = scale · row of the weight.
 struct EmbedAttrs {
@@ -101,8 +101,20 @@ struct MoeAttrs {
 inline constexpr float kOssSlope = 1.702f;
 inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};  // where gate, up and down stand among the operands
 
+// in: x F32 [n_group·W, T]; out F32 [n_group·size, T]: of each group of W values those from `offset` on.
+struct SliceAttrs {
+  int64_t n_group = 1;
+  int64_t offset = 0, size = 0;
+};
+
+// in: a F32 [n_group·A, T], b F32 [n_group·B, T], or [B, T] that every group gets; out F32 [n_group·(A+B), T].
+struct JoinAttrs {
+  int64_t n_group = 1;
+  bool is_shared = false;  // b has one group
+};
+
 using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
-                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs>;
+                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs>;
 static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

@@ -154,6 +154,12 @@ Value Builder::add(Value a, Value b) { return add_node(AddAttrs{}, {a, b}); }
 Value Builder::mul(Value a, Value b) { return add_node(MulAttrs{}, {a, b}); }
 Value Builder::scale(Value x, float factor) { return add_node(ScaleAttrs{factor}, {x}); }
 Value Builder::softcap(Value x, float cap) { return add_node(SoftcapAttrs{cap}, {x}); }
+Value Builder::slice(Value x, int64_t n_group, int64_t offset, int64_t size) {
+  return add_node(SliceAttrs{n_group, offset, size}, {x});
+}
+Value Builder::join(Value a, Value b, int64_t n_group, bool is_shared) {
+  return add_node(JoinAttrs{n_group, is_shared}, {a, b});
+}
 Value Builder::moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
                    const MoeAttrs& attrs, Value selection) {
   const auto experts = [&](const std::string& name, int64_t n_in, int64_t n_out) {

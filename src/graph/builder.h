@@ -78,6 +78,10 @@ class Builder {
   Value mul(Value a, Value b);
   Value scale(Value x, float factor);
   Value softcap(Value x, float cap);
+  // Values [offset, offset + size) of each of n_group parts of a row.
+  Value slice(Value x, int64_t n_group, int64_t offset, int64_t size);
+  // Side by side in each of n_group parts of a row; `is_shared`: b has one part, that all get.
+  Value join(Value a, Value b, int64_t n_group, bool is_shared = false);
   Value select_outputs(Value x);
   // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down; biases where the file has
   // them.

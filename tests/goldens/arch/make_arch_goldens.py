@@ -4,14 +4,12 @@
 usage: make_arch_goldens.py REFERENCE [NAME…]
 REFERENCE is a program that is called as `REFERENCE MODEL.gguf ID…` and prints one line of logits for each position: here a few
 lines of C around llama.cpp v0.5.0's llama_decode (F32 cache, flash attention off, one thread).
-Made with python 3.11, gguf 0.19.0, numpy 2.4.6. The reference always runs on F32 weights: for any other type it rounds activations.
+Made with python 3.11, gguf 0.19.0, numpy 2.4.6.
 """
-import json, pathlib, subprocess, sys
-import numpy as np
 import gguf
+import numpy as np
 
-HERE = pathlib.Path(__file__).parent
-N_VOCAB, N_EMBD, N_FF, HEAD_DIM = 96, 32, 48, 16
+from golden import HEAD_DIM, N_EMBD, N_FF, N_VOCAB, Weights, make, wanted
 
 # name: (architecture, layers, options)
 MODELS = {
@@ -80,13 +78,12 @@ MODELS |= {
 
 
 def write(path, arch, n_layer, o, seed, exact=False):
-    rng = np.random.default_rng(seed)
     n_ff = 64 if "type" in o else N_FF  # whole blocks
     n_head, n_kv = (2, 1) if arch == "qwen2" or o.get("square") else (4, 2)
     if o.get("mha"):
         n_kv = n_head
     n_q, n_k = n_head * HEAD_DIM, n_kv * HEAD_DIM
-    w = gguf.GGUFWriter(path, arch)
+    w = Weights(path, arch, seed, o.get("type"), exact)
     w.add_context_length(o.get("positions", 64))
     w.add_embedding_length(N_EMBD)
     w.add_block_count(n_layer)
@@ -123,23 +120,7 @@ def write(path, arch, n_layer, o, seed, exact=False):
         w.add_rope_scaling_factor(factor)
         w.add_rope_scaling_orig_ctx_len(16)
 
-    def add_matrix(name, values):
-        """In the model's type; the reference gets the same values as F32, so that it rounds nothing."""
-        values = values.astype(np.float32)
-        if "type" in o:
-            kind = gguf.GGMLQuantizationType[o["type"]]
-            coded = gguf.quants.quantize(values, kind)
-            if not exact:
-                return w.add_tensor(name, coded, raw_dtype=kind)
-            values = gguf.quants.dequantize(coded, kind)
-        w.add_tensor(name, values)
-
-    def matrix(name, n_in, n_out):
-        add_matrix(name, rng.standard_normal((n_out, n_in)) / np.sqrt(n_in))
-
-    def vector(name, n, mean=1.0):
-        w.add_tensor(name, (mean + 0.2 * rng.standard_normal(n)).astype(np.float32))
-
+    rng, matrix, vector = w.rng, w.matrix, w.vector
     w.add_tensor("token_embd.weight", rng.standard_normal((N_VOCAB, N_EMBD)).astype(np.float32))
 
     def norm(name, n):
@@ -171,7 +152,7 @@ def write(path, arch, n_layer, o, seed, exact=False):
             n_expert, up, down = o["experts"][0], [], []
             matrix(b + "ffn_gate_inp.weight", N_EMBD, n_expert)
             for part, n_in, n_out in (("gate", N_EMBD, expert_ff), ("up", N_EMBD, expert_ff), ("down", expert_ff, N_EMBD)):
-                add_matrix(f"{b}ffn_{part}_exps.weight", rng.standard_normal((n_expert, n_out, n_in)) / np.sqrt(n_in))
+                matrix(f"{b}ffn_{part}_exps.weight", n_in, n_out, n_expert)
                 if o.get("biases"):
                     w.add_tensor(f"{b}ffn_{part}_exps.bias", (2 * rng.standard_normal((n_expert, n_out))).astype(np.float32))
             if o.get("biases"):
@@ -199,29 +180,10 @@ def write(path, arch, n_layer, o, seed, exact=False):
         if o.get("post_norms"):
             vector(b + "post_attention_norm.weight", N_EMBD)
             vector(b + "post_ffw_norm.weight", N_EMBD)
-    w.write_header_to_file()
-    w.write_kv_data_to_file()
-    w.write_tensors_to_file()
-    w.close()
+    w.finish()
 
 
-wanted = sys.argv[2:]
-for seed, (name, (arch, n_layer, options)) in enumerate(MODELS.items()):
-    if wanted and name not in wanted:
-        continue
-    path = HERE / f"{name}.gguf"
-    write(path, arch, n_layer, options, seed)
-    ids = [int(i) for i in np.random.default_rng(100 + seed).integers(0, N_VOCAB, 40)]
-    reference = path
-    if "type" in options:
-        reference = HERE / f"{name}.f32.tmp"
-        write(reference, arch, n_layer, options, seed, exact=True)
-    out = subprocess.run([sys.argv[1], str(reference), *map(str, ids)], check=True, capture_output=True, text=True).stdout
-    if reference != path:
-        reference.unlink()
-    rows = [[float(x) for x in line.split()] for line in out.splitlines()]
-    # Every fifth position whole: enough to see any error, small enough to keep.
-    golden = {"architecture": arch, "reference": "llama.cpp v0.5.0, F32 cache, no flash attention", "gelu": bool(options.get("gelu")), "rounds": "type" in options, "ids": ids,
-              "logits": {str(p): [round(x, 5) for x in rows[p]] for p in range(4, len(ids), 5)}}
-    (HERE / f"{name}.json").write_text(json.dumps(golden) + "\n")
-    print(name, path.stat().st_size, rows[-1][:3])
+for seed, name in wanted(MODELS):
+    arch, n_layer, options = MODELS[name]
+    make(name, arch, lambda path, exact: write(path, arch, n_layer, options, seed, exact), 100 + seed, options.get("type"),
+         gelu=bool(options.get("gelu")), rounds="type" in options)

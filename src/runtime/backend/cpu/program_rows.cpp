@@ -44,6 +44,8 @@ class RowNode {
     const int64_t source = context_.execution.i32(node_.in[1])[row_];
     std::memcpy(out_, context_.execution.f32(node_.in[0]) + source * n_, static_cast<size_t>(n_) * sizeof(float));
   }
+  void operator()(const SliceAttrs& slice) const { slice_row(slice, width(0), in(0), out_); }
+  void operator()(const JoinAttrs& join) const { join_row(join, width(0), width(1), in(0), in(1), out_); }
   void operator()(const LinearAttrs&) const {}  // never row-wise: program_matmul.cpp
   void operator()(const AttendAttrs&) const {}  // program_attend.cpp
   void operator()(const MoeAttrs&) const {}     // program_moe.cpp
@@ -64,6 +66,7 @@ class RowNode {
     return context_.execution.f32(id) + (tensor.life == Life::weight ? 0 : row_ * tensor.shape.dim[0]);
   }
   const float* in(size_t i) const { return row_of(node_.in[i]); }
+  int64_t width(size_t i) const { return context_.tensor(node_.in[i]).shape.dim[0]; }
 
   const StepContext& context_;
   int32_t index_;

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "graph/attrs.h"
+#include "graph/activation.h"
 
 namespace lupo::cpu {
 
