@@ -36,6 +36,14 @@ Builder::Builder(const WeightTable& weights, const GraphRequest& request) : weig
 
 std::string Builder::block(std::string_view name) const { return fmt::format("blk.{}.{}", layer_, name); }
 
+void Builder::ignore_block(int64_t layer, std::string_view why) {
+  const std::string prefix = fmt::format("blk.{}.", layer);
+  bool has_any = false;
+  for (const auto& [name, info] : weights_)
+    if (name.starts_with(prefix)) used_.insert(name), has_any = true;
+  if (has_any) note(fmt::format("block {} is not used: {}", layer, why));
+}
+
 void Builder::problem(std::string text) {
   if (++n_problems_ <= static_cast<int64_t>(kProblemsMax)) problems_.push_back(std::move(text));
 }
@@ -157,9 +165,7 @@ Value Builder::softcap(Value x, float cap) { return add_node(SoftcapAttrs{cap}, 
 Value Builder::slice(Value x, int64_t n_group, int64_t offset, int64_t size) {
   return add_node(SliceAttrs{n_group, offset, size}, {x});
 }
-Value Builder::join(Value a, Value b, int64_t n_group, bool is_shared) {
-  return add_node(JoinAttrs{n_group, is_shared}, {a, b});
-}
+Value Builder::join(Value a, Value b, int64_t n_group, bool is_shared) { return add_node(JoinAttrs{n_group, is_shared}, {a, b}); }
 Value Builder::moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
                    const MoeAttrs& attrs, Value selection) {
   const auto experts = [&](const std::string& name, int64_t n_in, int64_t n_out) {

@@ -150,6 +150,8 @@ Value decoder(Builder& b, const Hparams& hp, const Block& block) {
     b.at_layer(layer);
     x = block(x, layer);
   }
+  for (int64_t layer = hp.n_layer; layer < hp.n_layer + hp.n_nextn; ++layer)
+    b.ignore_block(layer, "multi-token prediction (MTP), which lupo does not run");
   b.at_layer(-1);
   x = b.norm(b.select_outputs(x), "output_norm", hp.n_embd, hp.norm_eps, hp.norm_is_rms);    // [C, O]
   Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
