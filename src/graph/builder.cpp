@@ -40,6 +40,14 @@ void Builder::ignore(std::string_view name) {
   if (const auto found = weights_.find(name); found != weights_.end()) used_.insert(found->first);
 }
 
+void Builder::ignore_block(int64_t layer, std::string_view why) {
+  const std::string prefix = fmt::format("blk.{}.", layer);
+  bool has_any = false;
+  for (const auto& [name, info] : weights_)
+    if (name.starts_with(prefix)) used_.insert(name), has_any = true;
+  if (has_any) note(fmt::format("block {} is not used: {}", layer, why));
+}
+
 void Builder::problem(std::string text) {
   if (++n_problems_ <= static_cast<int64_t>(kProblemsMax)) problems_.push_back(std::move(text));
 }

@@ -61,6 +61,10 @@ class Builder {
   };
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
   void ignore(std::string_view name);
+  // The same for all tensors of a block, noted with the reason where there are any.
+  void ignore_block(int64_t layer, std::string_view why);
+  // For the user to read: something of the file that this graph leaves out.
+  void note(std::string text) { graph_.notes.push_back(std::move(text)); }
 
   // Ops; `name` is the GGUF name without ".weight" / ".bias". A bias is used where the file has one.
   Value embed(const std::string& name, int64_t width, int64_t n_vocab, float scale = 1);

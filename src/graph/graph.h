@@ -82,6 +82,7 @@ struct Graph {
   int64_t n_seq = 1;                                            // S
   TensorId tokens = kNone, positions = kNone, outputs = kNone;  // inputs: I32 [T], I32 [T], I32 [O]
   TensorId logits = kNone;                                      // output: F32 [V, O]
+  std::vector<std::string> notes;                               // what of the file is left out, for the user to read
 
   const Tensor& operator[](TensorId id) const { return tensors[static_cast<size_t>(id)]; }
   // Bytes of a tensor at the graph's greatest T and O.

@@ -101,6 +101,7 @@ Result<Decided> decide(const Model& model, const Machine& machine, const Runtime
   decided.reasons.push_back(fmt::format("context {}: {}", n_ctx, why));
   decided.reasons.push_back(fmt::format("KV cache {}/{}: {} when full", type_info(options.k_type).name,
                                         type_info(options.v_type).name, format_bytes(sized.plan.bytes.kv)));
+  decided.reasons.insert(decided.reasons.end(), sized.graph.notes.begin(), sized.graph.notes.end());
   decided.fits = machine.ram.available_bytes == 0 || sized.plan.bytes.total() <= room;
   decided.graph = std::move(sized.graph);
   decided.plan = std::move(sized.plan);

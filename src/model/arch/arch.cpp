@@ -162,6 +162,8 @@ Value decoder(Builder& b, const Hparams& hp, const Block& block) {
     b.at_layer(layer);
     x = block(x, layer);
   }
+  for (int64_t layer = hp.n_layer; layer < hp.n_layer + hp.n_nextn; ++layer)
+    b.ignore_block(layer, "multi-token prediction (MTP), which lupo does not run");
   b.at_layer(-1);
   return head(b, hp, x);
 }

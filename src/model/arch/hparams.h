@@ -26,7 +26,8 @@ struct RopeParams {
 struct Hparams {
   int64_t n_vocab = 0;  // V
   int64_t n_embd = 0;   // C
-  int64_t n_layer = 0;
+  int64_t n_layer = 0;  // blocks that are run
+  int64_t n_nextn = 0;  // blocks after them that guess a further token, which no graph runs yet
   int64_t n_ctx_train = 0;
   std::vector<int64_t> n_head, n_kv_head, n_ff;  // [n_layer] each
   int64_t head_dim = 0, head_dim_v = 0;          // D, Dv
