@@ -69,7 +69,7 @@ struct ActivateAttrs {
   Activation act;
 };                   // in: x; out = act(x)
 struct AddAttrs {};  // in: a [C, T], b [C, T]
-struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or F32 weight [C]
+struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or F32 weight [C] or [1]
 struct ScaleAttrs {
   float factor;
 };  // in: x
@@ -81,10 +81,10 @@ struct SoftcapAttrs {
 struct SelectAttrs {};
 
 // Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E], down [F, C, E] of any
-// type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone. Of each token the n_used experts of greatest
-// score are run; out F32 [C, T] = Σ weight · down(act(gate x) · up x). Scores are the gated router outputs, plus `selection` when
-// experts are chosen (not weighed). Source: Shazeer et al. 2017, arXiv 1701.06538; the selection bias: DeepSeek-V3, arXiv
-// 2412.19437.
+// type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone, scale F32 [E] or kNone. Of each token the n_used
+// experts of greatest score are run; out F32 [C, T] = Σ weight · scale · down(act(gate x) · up x). Scores are the gated router
+// outputs, plus `selection` when experts are chosen (not weighed). Source: Shazeer et al. 2017, arXiv 1701.06538; the selection
+// bias: DeepSeek-V3, arXiv 2412.19437.
 enum class Gating : uint8_t {
   softmax,       // over all experts
   sigmoid,       // of each

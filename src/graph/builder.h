@@ -60,7 +60,7 @@ class Builder {
     int64_t first, n_total;
   };
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
-  void ignore(std::string_view name) { used_.insert(name); }
+  void ignore(std::string_view name);
   // The same for all tensors of a block, noted with the reason where there are any.
   void ignore_block(int64_t layer, std::string_view why);
   // For the user to read: something of the file that this graph leaves out.
@@ -71,6 +71,10 @@ class Builder {
   // A learned vector for each position [width, T]; a context beyond the n_positions of the table is refused.
   Value embed_positions(const std::string& name, int64_t width, int64_t n_positions);
   Value norm(Value x, const std::string& name, int64_t width, float eps, bool rms = true);
+  // RMS norm with a weight [width] or none.
+  Value norm(Value x, int64_t width, float eps, Value weight = kNone) {
+    return add_node(NormAttrs{width, eps}, {x, weight, kNone});
+  }
   Value linear(Value x, const std::string& name, int64_t n_out) { return linear(x, name, n_out, {0, n_out}); }
   Value linear(Value x, const std::string& name, int64_t n_out, Rows rows);
   Value rope(Value x, const RopeAttrs& attrs, Value factors = kNone);
@@ -87,8 +91,8 @@ class Builder {
   // Side by side in each of n_group parts of a row; `is_shared`: b has one part, that all get.
   Value join(Value a, Value b, int64_t n_group, bool is_shared = false);
   Value select_outputs(Value x);
-  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down; biases where the file has
-  // them.
+  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down, up with gate's name where
+  // both lie in one [C, 2·n_ff, E]; biases, and scales of the whole expert (DOWN.scale), where the file has them.
   Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
             const MoeAttrs& attrs, Value selection = kNone);
 

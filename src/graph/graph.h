@@ -59,8 +59,9 @@ struct Tensor {
   Shape shape;
   Life life;
   StatePolicy policy = StatePolicy::none;
-  std::string name;       // GGUF name of a weight; "blk.3.k_cache" of a state; name of the making op otherwise
-  int64_t first_row = 0;  // of a weight: where it begins in the file's tensor of that name (fused weights are rows of one)
+  std::string name;        // GGUF name of a weight; "blk.3.k_cache" of a state; name of the making op otherwise
+  int64_t first_row = 0;   // of a weight: where it begins in the file's tensor of that name (fused weights are rows of one)
+  int64_t rows_apart = 0;  // of a weight [K, F, E]: rows from one matrix to the next in the file, F or more
 };
 
 struct Node {

@@ -12,12 +12,12 @@ Result<Shape> infer_unary(const Graph& graph, const Node& node) {
   return graph[node.in[0]].shape;
 }
 
-// Two operands of one shape; mul also takes a vector [C] or one value a token [1, T] as the second.
+// Two operands of one shape; mul also takes a vector [C], one value a token [1, T] or one value [1] as the second.
 Result<Shape> infer_binary(const Graph& graph, const Node& node) {
   TRY(check_rows(op_name(node.op()), graph, node.in[0], 0));
   const Shape& a = graph[node.in[0]].shape;
   if (node.op() == Op::mul && graph[node.in[1]].life == Life::weight)
-    TRY(check_vector("mul", graph, node.in[1], a.dim[0]));
+    TRY(check_vector("mul", graph, node.in[1], graph[node.in[1]].shape.dim[0] == 1 ? 1 : a.dim[0]));
   else if (node.op() == Op::mul && graph[node.in[1]].shape == Shape{{1, a.dim[1], 1, 1}} && graph[node.in[1]].type == Type::f32)
     return a;
   else if (graph[node.in[1]].shape != a || graph[node.in[1]].type != Type::f32)
@@ -53,11 +53,12 @@ void reference_add(const Execution& run, const Node& node) {
 }
 
 void reference_mul(const Execution& run, const Node& node) {
-  const float* b = run.f32(node.in[1]);  // [C, T], [C] or [1, T]
+  const float* b = run.f32(node.in[1]);  // [C, T], [C], [1, T] or [1]
   const int64_t width = run.graph[node.out].shape.dim[0];
-  if (width > 1 && run.graph[node.in[1]].shape.dim[0] == 1)
+  const bool is_weight = run.graph[node.in[1]].life == Life::weight;
+  if (width > 1 && !is_weight && run.graph[node.in[1]].shape.dim[0] == 1)
     return each(run, node, [&](int64_t i, double a) { return a * b[i / width]; });
-  const int64_t period = run.graph[node.in[1]].life == Life::weight ? run.graph[node.in[1]].shape.dim[0] : run.elements(node.out);
+  const int64_t period = is_weight ? run.graph[node.in[1]].shape.dim[0] : run.elements(node.out);
   each(run, node, [&](int64_t i, double a) { return a * b[i % period]; });
 }
 

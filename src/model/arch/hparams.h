@@ -47,8 +47,14 @@ struct Hparams {
   int64_t n_dense_lead = 0;                  // the first layers have no experts
   MoeAttrs moe{};                            // n_expert 0: there are none
 
+  // Gemma 3n and 4.
+  int64_t head_dim_local = 0, n_rot_local = 0;  // of the layers with a window
+  int64_t n_shared_kv = 0;                      // the last layers have no cache of their own
+  int64_t n_embd_per_layer = 0;                 // P: width of the embeddings that each layer gets of its own; 0 = none
+
+  bool layer_is_local(int64_t layer) const { return !is_local.empty() && is_local[static_cast<size_t>(layer)] != 0; }
   // The window of a layer, 0 where it sees everything.
-  int64_t window_of(int64_t layer) const { return is_local.empty() || !is_local[static_cast<size_t>(layer)] ? 0 : window; }
+  int64_t window_of(int64_t layer) const { return layer_is_local(layer) ? window : 0; }
 };
 
 // Reads keys of one architecture: "attention.head_count" means "<architecture>.attention.head_count".

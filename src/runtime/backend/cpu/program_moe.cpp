@@ -39,7 +39,7 @@ class Mixture {
       const int32_t row = begin_[experts[at]]++;  // afterwards begin_[e] is where e ends
       tokens_[row] = static_cast<int32_t>(at / attrs_.n_used);
       slots_[at] = row;
-      weights_[row] = weights[at];
+      weights_[row] = weights[at] * (f32(9) == nullptr ? 1 : f32(9)[experts[at]]);
     }
     for (int64_t e = attrs_.n_expert; e > 0; --e) begin_[e] = begin_[e - 1];
     begin_[0] = 0;
@@ -149,7 +149,7 @@ class Mixture {
   void multiply_range(size_t in, int64_t e, int64_t begin, int64_t end, const float* x, float* out, int thread) const {
     const Tensor& tensor = weight(in);
     const int64_t k = tensor.shape.dim[0], n_out = tensor.shape.dim[1], row = begin_[e], count = begin_[e + 1] - row;
-    const std::byte* data = context_.execution.bytes(node_.in[in]) + e * n_out * row_bytes(tensor.type, k);
+    const std::byte* data = context_.execution.bytes(node_.in[in]) + e * tensor.rows_apart * row_bytes(tensor.type, k);
     context_.kernels.matmul.find(tensor.type)
         .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(in, e), count}, out + row * n_out, n_out,
                   context_.thread_scratch(thread));

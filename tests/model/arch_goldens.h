@@ -1,0 +1,74 @@
+// The tiny random models of tests/goldens/arch, and running them: what tests of all architectures share.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "runtime/runtime.h"
+
+namespace lupo {
+
+inline const std::filesystem::path kGoldens = LUPO_TESTS_DIR "/goldens/arch";
+
+inline std::vector<std::string> golden_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(kGoldens))
+    if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+inline nlohmann::json golden(const std::string& name) {
+  return nlohmann::json::parse(std::ifstream(kGoldens / (name + ".json")));
+}
+
+inline Result<std::unique_ptr<Engine>> load(const Model& model, const std::string& backend, int64_t n_ctx, int64_t n_batch,
+                                            Type kv = Type::f32) {
+  return Engine::load(
+      model, Machine{},
+      {.backend = backend, .n_ctx = n_ctx, .n_batch = n_batch, .n_outputs = n_batch, .k_type = kv, .v_type = kv, .n_threads = 2});
+}
+
+// Logits [n_tokens][V] of ids run in chunks of these sizes, again and again.
+inline std::vector<std::vector<float>> run(Engine& engine, const std::vector<int32_t>& ids, const std::vector<size_t>& chunks) {
+  std::vector<std::vector<float>> rows;
+  for (size_t at = 0, i = 0; at < ids.size(); ++i) {
+    const size_t count = std::min(chunks[i % chunks.size()], ids.size() - at);
+    std::vector<int32_t> outputs(count);
+    std::iota(outputs.begin(), outputs.end(), 0);
+    const StepSequence sequence{0, static_cast<int32_t>(count), static_cast<int64_t>(at)};
+    const Result<void> ran = engine.run({std::span(ids).subspan(at, count), {&sequence, 1}, outputs});
+    EXPECT_TRUE(ran) << ran.error().what;
+    for (size_t o = 0; o < count; ++o)
+      rows.emplace_back(engine.logits(static_cast<int64_t>(o)).begin(), engine.logits(static_cast<int64_t>(o)).end());
+    at += count;
+  }
+  return rows;
+}
+inline std::vector<std::vector<float>> run(Engine& engine, const std::vector<int32_t>& ids, size_t chunk) {
+  return run(engine, ids, std::vector<size_t>{chunk});
+}
+
+// A golden's name as part of a test's.
+inline std::string golden_test_name(const testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+inline double worst_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, static_cast<double>(std::abs(a[i] - b[i])));
+  return worst;
+}
+
+}  // namespace lupo
