@@ -30,7 +30,8 @@ struct NormAttrs {
   bool rms = true;
 };
 
-// in: weight [K, F] of any type, x F32 [K, T], bias F32 [F] or kNone; out F32 [F, T] = weight · x (+ bias).
+// in: weight [K, F] of any type, x F32 [K, T], bias F32 [F] or kNone, scale F32 [1] or kNone (of the whole weight: NVFP4 has
+// one); out F32 [F, T] = scale · weight · x + bias.
 struct LinearAttrs {};
 
 // Rotary position embedding. in: x F32 [heads·D, T], positions I32 [T], factors F32 [n_rot/2] or kNone (theta is divided by

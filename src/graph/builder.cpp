@@ -130,7 +130,9 @@ Value Builder::linear(Value x, const std::string& name, int64_t n_out, Rows rows
   if (x == kNone) return expect(name), kNone;
   const Value matrix = weight(name + ".weight", {{graph_[x].shape.dim[0], n_out, 1, 1}}, false, rows);
   const Value bias = has(name + ".bias") ? weight(name + ".bias", {{n_out, 1, 1, 1}}, true, rows) : kNone;
-  return add_node(LinearAttrs{}, {matrix, x, bias});
+  const bool has_scale = matrix != kNone && graph_[matrix].type == Type::nvfp4;
+  if (has_scale) ignore(name + ".input_scale");  // for activations of 4 bits
+  return add_node(LinearAttrs{}, {matrix, x, bias, has_scale ? vector_if(name + ".scale", 1) : kNone});
 }
 
 Value Builder::rope(Value x, const RopeAttrs& attrs, Value factors) { return add_node(attrs, {x, graph_.positions, factors}); }

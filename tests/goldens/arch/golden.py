@@ -17,13 +17,33 @@ class Weights(gguf.GGUFWriter):
 
     def add_matrix(self, name, values):
         values = values.astype(np.float32)
-        if self.kind:
+        if self.kind == "NVFP4" and values.shape[-1] % 64 == 0:
+            return self.add_nvfp4(name, values)
+        if self.kind and self.kind != "NVFP4":
             kind = gguf.GGMLQuantizationType[self.kind]
             coded = gguf.quants.quantize(values, kind)
             if not self.exact:
                 return self.add_tensor(name, coded, raw_dtype=kind)
             values = gguf.quants.dequantize(coded, kind)
         self.add_tensor(name, values)
+
+    def add_nvfp4(self, name, values):
+        """Rows of blocks of 64 with their second scale, of the whole tensor (of each expert), in a tensor NAME.scale."""
+        e2m1 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6], np.float32)
+        codes = np.arange(1, 0x7f)
+        e4m3 = np.where(codes >> 3, (8 + (codes & 7)) * 2.0 ** ((codes >> 3) - 10), (codes & 7) * 2.0 ** -9).astype(np.float32)
+        n_expert = values.shape[0] if values.ndim == 3 else 1
+        scale = self.rng.uniform(0.5, 2, n_expert).astype(np.float32)
+        groups = values.reshape(n_expert, -1, 16) / scale[:, None, None]  # 16 values to a scale
+        d = np.abs(e4m3 - np.abs(groups).max(-1, keepdims=True) / 6).argmin(-1)  # indices of e4m3
+        q = np.abs(groups[..., None] / e4m3[d][..., None, None] - e2m1).argmin(-1)
+        if self.exact:
+            exact = e2m1[q] * e4m3[d][..., None] * scale[:, None, None]
+            return self.add_tensor(name, exact.reshape(values.shape).astype(np.float32))
+        nibbles = (q[..., :8] | q[..., 8:] << 4).astype(np.uint8).reshape(-1, 4 * 8)
+        blocks = np.concatenate([codes[d].astype(np.uint8).reshape(-1, 4), nibbles], axis=1)  # 36 bytes for 64 values
+        self.add_tensor(name, blocks.reshape(*values.shape[:-1], -1), raw_dtype=gguf.GGMLQuantizationType.NVFP4)
+        self.add_tensor(name.removesuffix(".weight") + ".scale", scale)
 
     def matrix(self, name, n_in, n_out, *more):
         """[n_in, n_out] in GGUF's order; `more`: its further dimensions, the outermost last (experts)."""

@@ -74,6 +74,8 @@ MODELS |= {
     "granitemoe": ("granitemoe", 2, {"tied": True, "experts": (6, 2), "shared": 40, "keys": {"logit_scale": 4.0, "residual_scale": 0.3, "embedding_scale": 3.0, "attention.scale": 0.1}}),
     "deepseek": ("deepseek", 2, {"square": True, "experts": (6, 2), "expert_ff": 32, "shared_count": 2, "dense_lead": 1, "keys": {"expert_weights_scale": 0.7}}),
     "hunyuan_dense": ("hunyuan-dense", 2, {"tied": True, "qk_norm": "head"}),
+    "llama-nvfp4": ("llama", 2, {"type": "NVFP4", "biases": True}),
+    "llama-experts-nvfp4": ("llama", 2, {"type": "NVFP4", "experts": (6, 2)}),
 }
 
 

@@ -18,10 +18,13 @@ void multiply_rows(const StepContext& context, const Node& node, const Activatio
   float* y = context.execution.f32(node.out);  // [F, T]
   const WeightRows rows{context.execution.bytes(node.in[0]), weight.type, weight.shape.dim[0]};
   context.kernels.matmul.find(weight.type).multiply(rows, begin, end, x, y, n_out, scratch);
-  const float* bias = context.execution.f32(node.in[2]);
-  if (bias == nullptr) return;
-  for (int64_t t = 0; t < x.n_tokens; ++t)
-    context.kernels.vector.add(y + t * n_out + begin, bias + begin, y + t * n_out + begin, end - begin);
+  const float *bias = context.execution.f32(node.in[2]), *scale = context.execution.f32(node.in[3]);
+  if (bias == nullptr && scale == nullptr) return;
+  for (int64_t t = 0; t < x.n_tokens; ++t) {
+    float* out = y + t * n_out + begin;
+    if (scale != nullptr) context.kernels.vector.scale(out, *scale, out, end - begin);
+    if (bias != nullptr) context.kernels.vector.add(out, bias + begin, out, end - begin);
+  }
 }
 
 }  // namespace
