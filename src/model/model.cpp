@@ -1,34 +1,6 @@
 #include "model/model.h"
 
-#include "graph/ops/op.h"
-
 namespace lupo {
-namespace {
-
-ModelFacts facts_of(const Graph& graph) {
-  ModelFacts facts;
-  for (size_t i = 0; i < graph.tensors.size(); ++i) {
-    const Tensor& tensor = graph.tensors[i];
-    if (tensor.life != Life::weight) continue;
-    facts.params_total += tensor.shape.elements(1, 1);
-    if (tensor.shape.dim[1] == 1)
-      facts.bytes_per_token += graph.bytes_max(static_cast<TensorId>(i));  // vectors: norms, biases, factors
-  }
-  facts.params_active = facts.params_total;
-  for (const Node& node : graph.nodes) {
-    const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
-    if (moe == nullptr) continue;
-    for (size_t i : kMoeMatrices) {
-      const Shape& experts = graph[node.in[i]].shape;
-      facts.params_active -= experts.dim[0] * experts.dim[1] * (moe->n_expert - moe->n_used);
-    }
-  }
-  for (const Node& node : graph.nodes)
-    facts.bytes_per_token += static_cast<int64_t>(op_info(node.op()).cost(graph, node, 1, 1, 0).weight_bytes);
-  return facts;
-}
-
-}  // namespace
 
 Result<Model> Model::open(const std::string& path) {
   Model model;
@@ -41,7 +13,7 @@ Result<Model> Model::open(const std::string& path) {
   if (model.arch_->read != nullptr) TRY(model.arch_->read(reader, model.hparams_));
   for (const gguf::TensorInfo& tensor : model.file_->tensors())
     model.weights_.emplace(tensor.name, WeightInfo{tensor.type, {tensor.dim}});
-  TRY_ASSIGN(const Graph graph, model.graph({.n_ctx = 1, .n_batch = 1, .k_type = Type::f32, .v_type = Type::f32}));
+  TRY_ASSIGN(const Graph graph, model.graph({.n_ctx = 1, .n_batch = 1}));
   model.facts_ = facts_of(graph);
   return model;
 }

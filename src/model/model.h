@@ -11,17 +11,11 @@
 #include "graph/builder.h"
 #include "model/arch/arch.h"
 #include "model/arch/hparams.h"
+#include "model/facts.h"
 #include "model/gguf/gguf.h"
 #include "model/text/tokenizer.h"
 
 namespace lupo {
-
-// What a model costs, from its graph.
-struct ModelFacts {
-  int64_t params_total = 0;     // values of all weights
-  int64_t params_active = 0;    // of those that take part in a token: all, less the experts not chosen
-  int64_t bytes_per_token = 0;  // weight bytes read for one decoded token: one embedding row, a tied head once
-};
 
 class Model {
  public:
@@ -31,7 +25,7 @@ class Model {
   const gguf::Metadata& metadata() const { return file_->metadata(); }
   const Hparams& hparams() const { return hparams_; }
   const Arch& arch() const { return *arch_; }
-  const ModelFacts& facts() const { return facts_; }
+  const ModelFacts& facts() const { return facts_; }  // with a cache in F16
   // Made at the first call ({model, …} when the vocabulary is broken or its kind unknown); the logits verb needs none.
   Result<const Tokenizer*> tokenizer() const;
 

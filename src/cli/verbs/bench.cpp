@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "cli/engine_options.h"
 #include "cli/isa_names.h"
+#include "cli/model_facts.h"
 #include "cli/verb.h"
 #include "doctor/speed.h"
 
@@ -28,6 +29,7 @@ struct Options {
 
 struct Results {
   std::string model{}, isa{};
+  ModelFacts facts{};
   int64_t file_bytes = 0, rss_bytes = 0, kv_bytes = 0, n_ctx = 0;
   int n_threads = 0;
   double load_ms = 0, first_token_ms = 0;
@@ -71,6 +73,7 @@ Result<Results> measure(const Options& options) {
   for (const int64_t batch : options.batch) {
     TRY_ASSIGN(const std::unique_ptr<Engine> engine, load_for(model, machine, options, batch, first));
     if (first) results.load_ms = ms_since(start);
+    if (first) results.facts = facts_of(engine->graph());
     TRY(warm_up(*engine));
     if (first) results.first_token_ms = ms_since(start);
     for (const int64_t n : first ? options.n_prompt : std::vector<int64_t>{})
@@ -114,6 +117,7 @@ Json to_json(const Results& results, const Options& options) {
                {"read_gbps", results.read_gbps()},
                {"read_gbps_before", results.read_gbps_before},
                {"read_gbps_after", results.read_gbps_after}};
+  add_facts(results.facts, json);
   json["prefill"] = Json::array();
   for (const PrefillSpeed& speed : results.prefill) {
     Json row = {{"n", speed.n}, {"depth", speed.depth}, {"tps", speed.tps}};
@@ -151,6 +155,7 @@ void print_table(const Results& results) {
   fmt::print("{}\n{} · {} thread{} · {} loaded in {:.0f} ms, first token after {:.0f} ms · resident {}\n",
              printable(results.model), results.isa, results.n_threads, results.n_threads == 1 ? "" : "s",
              format_bytes(results.file_bytes), results.load_ms, results.first_token_ms, format_bytes(results.rss_bytes));
+  for (const auto& [label, text] : fact_lines(results.facts)) fmt::print("{}: {}\n", label, text);
   fmt::print("roof: this memory reads {:.1f} GB/s ({:.1f} before, {:.1f} after)\n\n", results.read_gbps(),
              results.read_gbps_before, results.read_gbps_after);
   fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12}{:>14}{:>9}{:>8}\n", "", "tokens", "depth", "batch", "tok/s", "read a token", "GB/s",

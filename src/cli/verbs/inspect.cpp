@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "cli/has_tokenizer.h"
+#include "cli/model_facts.h"
 #include "cli/verb.h"
 #include "model/gguf/file_name.h"
 #include "model/model.h"
@@ -199,9 +200,10 @@ Json describe(const gguf::File& file, const Options& options, const gguf::FileNa
               {"license", text("general.license")},
               {"supported", verdict.not_run_because.empty()},
               {"reason", verdict.not_run_because.empty() ? Json() : Json(valid_utf8(verdict.not_run_because))}};
-  out["params_total"] = verdict.facts ? verdict.facts->params_total : params;
-  out["params_active"] = verdict.facts ? Json(verdict.facts->params_active) : Json();
-  out["bytes_per_token"] = verdict.facts ? Json(verdict.facts->bytes_per_token) : Json();
+  for (const char* unknown : {"params_active", "bytes_per_token", "kv_bytes_per_token", "kv", "state_bytes"})
+    out[unknown] = Json();
+  out["params_total"] = params;
+  if (verdict.facts) add_facts(*verdict.facts, out);
   out["bits_per_weight"] = params > 0 ? Json(8.0 * static_cast<double>(tensor_bytes) / static_cast<double>(params)) : Json();
   out["n_tensors"] = file.tensors().size();
   out["tensor_bytes"] = tensor_bytes;
@@ -226,17 +228,15 @@ std::string shown(const Json& value) {
 
 void row(std::string_view label, const std::string& value) { fmt::print("{:<26}{}\n", label, value); }
 
-void print_facts(const Json& facts) {
+void print_facts(const Json& facts, const Verdict& verdict) {
   row("file", fmt::format("{} ({}, GGUF v{}, {} tensors{})", shown(facts["file"]), format_bytes(facts["file_bytes"]),
                           facts["gguf_version"].get<uint32_t>(), facts["n_tensors"].get<size_t>(),
                           facts["n_shards"] > 1 ? fmt::format(", {} parts", facts["n_shards"].get<int>()) : ""));
   row("architecture", shown(facts["architecture"]));
   row("name", shown(facts["name"]));
   row("lupo runs it", facts["supported"] ? "yes" : "no: " + shown(facts["reason"]));
-  row("parameters", format_count(facts["params_total"]));
-  if (!facts["params_active"].is_null() && facts["params_active"] != facts["params_total"])
-    row("  active", format_count(facts["params_active"]));
-  if (!facts["bytes_per_token"].is_null()) row("read per token", format_bytes(facts["bytes_per_token"]));
+  if (!verdict.facts) row("parameters", format_count(facts["params_total"]));
+  for (const auto& [label, text] : verdict.facts ? fact_lines(*verdict.facts) : decltype(fact_lines({}))()) row(label, text);
   std::string types;
   for (const auto& [type, bytes] : facts["bytes_by_type"].items())
     types += fmt::format("{}{} {}", types.empty() ? "" : ", ", type, format_bytes(bytes));
@@ -277,7 +277,7 @@ Result<void> run(const Options& options) {
   if (options.json) {
     fmt::print("{}\n", facts.dump());
   } else {
-    print_facts(facts);
+    print_facts(facts, verdict);
     print_lists(facts);
   }
   if (!verdict.faults.empty()) return std::unexpected(verdict.faults[0]);

@@ -9,6 +9,7 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "cli/engine_options.h"
+#include "cli/model_facts.h"
 #include "cli/verb.h"
 #include "doctor/fit.h"
 #include "doctor/predict.h"
@@ -108,8 +109,8 @@ Json to_json(const Planned& planned, const Model& model, const Options& options)
                  {"scratch", bytes.scratch},
                  {"total", bytes.total()}}},
                {"available_bytes", shown.available_bytes},
-               {"reserve_bytes", kReserveBytes},
-               {"bytes_per_token", model.facts().bytes_per_token}};
+               {"reserve_bytes", kReserveBytes}};
+  add_facts(facts_of(shown.graph), json);
   json["predicted"] = {{"decode_tps", nullptr}, {"prefill_tps", nullptr}};
   if (planned.calibration) {
     json["predicted"] = {
@@ -145,6 +146,8 @@ void print_plan(const Planned& planned, const Options& options) {
   line("total", bytes.total());
   fmt::print("  {:<10}{:>12}, of which {} stay in reserve\n\n", "available", format_bytes(shown.available_bytes),
              format_bytes(kReserveBytes));
+  for (const auto& [label, text] : fact_lines(facts_of(shown.graph))) fmt::print("  {:<16}{}\n", label, text);
+  fmt::print("\n");
   for (const std::string& decision : shown.decisions) fmt::print("  {}\n", printable(decision));
   if (planned.calibration)
     fmt::print("\npredicted: decode {:.1f} tok/s at a depth of {}, prefill {:.0f} tok/s of {} tokens\n",
