@@ -27,17 +27,22 @@ std::span<const Arch* const> all_archs();
 
 // Pieces that many architectures share.
 
-enum class QkNorm : uint8_t { none, head, whole };  // RMS norm attn_q_norm, attn_k_norm of each head, or of all heads as one
+// RMS norm attn_q_norm, attn_k_norm of each head, or of all heads as one; plain_head: of each head, without a weight.
+enum class QkNorm : uint8_t { none, head, whole, plain_head };
 
 struct AttentionStyle {
   bool neox = false;  // rope pairs (i, i + n_rot/2)
   bool rope = true;
   QkNorm qk_norm = QkNorm::none;
   bool norm_after_rope = false;
-  int64_t window = 0;     // this layer's sliding window
-  Value factors = kNone;  // rope frequency factors [n_rot/2]
-  bool sinks = false;     // attn_sinks: a score of each head that takes part in the softmax and has no value
+  int64_t window = 0;            // this layer's sliding window
+  bool is_chunked = false;       // it does not slide: AttendAttrs::is_chunked
+  bool has_temperature = false;  // hp.temperature
+  Value factors = kNone;         // rope frequency factors [n_rot/2]
+  bool sinks = false;            // attn_sinks: a score of each head that takes part in the softmax and has no value
 };
+
+RopeAttrs rope_attrs(const RopeParams& rope, int64_t head_dim, bool neox);
 
 // A norm of the present block over C, of the model's kind.
 Value block_norm(Builder& b, const Hparams& hp, Value x, std::string_view name);

@@ -11,6 +11,12 @@ namespace {
 // Rows of a weight that a thread takes at a time.
 constexpr int64_t kRowsOfTask = 64;
 
+// One of the three products: rows [first, first + n_out) of each expert in operand `in`.
+struct Part {
+  size_t in;
+  int64_t first, n_out;
+};
+
 class Mixture {
  public:
   Mixture(const StepContext& context, const Phase& phase)
@@ -27,7 +33,7 @@ class Mixture {
 
   void route_all() const {
     std::fill_n(begin_, attrs_.n_expert + 1, 0);
-    int32_t* experts = ints(layout().down);  // [n_used, T], before their place is needed
+    int32_t* experts = ints(layout().inputs);  // [n_used, T], before their place is needed
     float* weights = context_.floats(layout().gate);
     for (int64_t t = 0; t < n_tokens_; ++t) {
       const int64_t at = t * attrs_.n_used;
@@ -55,8 +61,15 @@ class Mixture {
   void gather(int64_t row) const {
     const int64_t width = weight(2).shape.dim[0];
     const float* x = f32(0) + tokens_[row] * width;
-    if (quantizes(2) || quantizes(3)) put(2, row, x);
-    if (!quantizes(2) || !quantizes(3)) std::copy_n(x, width, inputs() + row * width);
+    float* input = inputs() + row * width;
+    const size_t up = is_fused() ? 2 : 3;
+    if (attrs_.weighs_input) {
+      context_.kernels.vector.scale(x, weights_[row], input, width);
+      x = input;
+    } else if (!quantizes(2) || !quantizes(up)) {
+      std::copy_n(x, width, input);
+    }
+    if (quantizes(2) || quantizes(up)) put(2, row, x);
   }
   void act(int64_t row) const {
     const int64_t n_ff = weight(4).shape.dim[0];
@@ -75,21 +88,28 @@ class Mixture {
       const int32_t row = slots_[token * attrs_.n_used + i];
       float* part = inputs() + row * width;
       add_bias(8, row, width, part);
-      for (int64_t c = 0; c < width; ++c) out[c] += weights_[row] * part[c];
+      const float weight = attrs_.weighs_input ? 1 : weights_[row];
+      for (int64_t c = 0; c < width; ++c) out[c] += weight * part[c];
     }
   }
 
-  // Products of every expert in use with its rows, for weights in[0], in[1], …, each to out[…] [n_out, A].
-  void multiply(std::span<const size_t> in, const float* x, std::span<float* const> out, int thread) const {
-    const int64_t n_out = weight(in[0]).shape.dim[1], n_ranges = (n_out + kRowsOfTask - 1) / kRowsOfTask;
+  Part gate_part() const { return {2, 0, weight(4).shape.dim[0]}; }
+  Part up_part() const {
+    return is_fused() ? Part{2, weight(4).shape.dim[0], weight(4).shape.dim[0]} : Part{3, 0, weight(4).shape.dim[0]};
+  }
+  Part down_part() const { return {4, 0, weight(4).shape.dim[1]}; }
+
+  // Products of every expert in use with its rows, for parts of one n_out, each to out[…] [n_out, A].
+  void multiply(std::span<const Part> parts, const float* x, std::span<float* const> out, int thread) const {
+    const int64_t n_out = parts[0].n_out, n_ranges = (n_out + kRowsOfTask - 1) / kRowsOfTask;
     int64_t task = context_.next.fetch_add(1, std::memory_order_relaxed), first = 0;
     for (int64_t e = 0; e < attrs_.n_expert; ++e) {
       const int64_t count = begin_[e + 1] - begin_[e];
       if (count == 0) continue;
-      const int64_t n_tasks = n_ranges * static_cast<int64_t>(in.size());
+      const int64_t n_tasks = n_ranges * static_cast<int64_t>(parts.size());
       for (; task < first + n_tasks; task = context_.next.fetch_add(1, std::memory_order_relaxed)) {
         const int64_t which = (task - first) / n_ranges, begin = (task - first) % n_ranges * kRowsOfTask;
-        multiply_range(in[static_cast<size_t>(which)], e, begin, std::min(begin + kRowsOfTask, n_out), x,
+        multiply_range(parts[static_cast<size_t>(which)], e, begin, std::min(begin + kRowsOfTask, n_out), x,
                        out[static_cast<size_t>(which)], thread);
       }
       first += n_tasks;
@@ -99,15 +119,16 @@ class Mixture {
   int64_t n_rows() const { return n_rows_; }
   int64_t n_tokens() const { return n_tokens_; }
   // F32 activations: those of gate and up lie where the down products come later, those of down are act's results.
-  float* inputs() const { return context_.floats(layout().down); }
+  float* inputs() const { return context_.floats(layout().inputs); }
   float* gates() const { return context_.floats(layout().gate); }
   float* ups() const { return context_.floats(layout().up); }
 
  private:
-  const WorkspaceLayout::Moe& layout() const { return context_.layout.moe; }
+  const WorkspaceLayout::Gathered& layout() const { return context_.layout.gathered; }
   int32_t* ints(int64_t offset) const { return reinterpret_cast<int32_t*>(context_.workspace + offset); }
   const float* f32(size_t i) const { return context_.execution.f32(node_.in[i]); }
   const Tensor& weight(size_t i) const { return context_.tensor(node_.in[i]); }
+  bool is_fused() const { return node_.in[3] == kNone; }
   bool quantizes(size_t i) const { return context_.kernels.matmul.find(weight(i).type).quantizes; }
   void add_bias(size_t in, int64_t row, int64_t n, float* y) const {
     const float* bias = f32(in);  // [n, E]
@@ -139,20 +160,18 @@ class Mixture {
     int64_t offset = 0;
     for (int64_t e = 0; e < attrs_.n_expert; ++e) {
       out[e] = offset;
-      const int64_t count = begin_[e + 1] - begin_[e];
-      const int64_t bytes = count < kFewTokens ? count * activation_chunks(k) * static_cast<int64_t>(sizeof(ActivationChunk))
-                                               : code_bytes(k, count);
-      offset += (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+      offset += gathered_code_bytes(k, begin_[e + 1] - begin_[e]);
     }
   }
 
-  void multiply_range(size_t in, int64_t e, int64_t begin, int64_t end, const float* x, float* out, int thread) const {
-    const Tensor& tensor = weight(in);
-    const int64_t k = tensor.shape.dim[0], n_out = tensor.shape.dim[1], row = begin_[e], count = begin_[e + 1] - row;
-    const std::byte* data = context_.execution.bytes(node_.in[in]) + e * n_out * row_bytes(tensor.type, k);
+  void multiply_range(const Part& part, int64_t e, int64_t begin, int64_t end, const float* x, float* out, int thread) const {
+    const Tensor& tensor = weight(part.in);
+    const int64_t k = tensor.shape.dim[0], row = begin_[e], count = begin_[e + 1] - row;
+    const std::byte* data =
+        context_.execution.bytes(node_.in[part.in]) + (e * tensor.shape.dim[1] + part.first) * row_bytes(tensor.type, k);
     context_.kernels.matmul.find(tensor.type)
-        .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(in, e), count}, out + row * n_out, n_out,
-                  context_.thread_scratch(thread));
+        .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(part.in, e), count}, out + row * part.n_out,
+                  part.n_out, context_.thread_scratch(thread));
   }
 
   const StepContext& context_;
@@ -175,9 +194,9 @@ void run_moe(const StepContext& context, const Phase& phase, int thread) {
   switch (phase.kind) {
     case Phase::Kind::moe_gather: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.gather(row); });
     case Phase::Kind::moe_up:
-      return moe.multiply(std::array<size_t, 2>{2, 3}, moe.inputs(), std::array{moe.gates(), moe.ups()}, thread);
+      return moe.multiply(std::array{moe.gate_part(), moe.up_part()}, moe.inputs(), std::array{moe.gates(), moe.ups()}, thread);
     case Phase::Kind::moe_act: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.act(row); });
-    case Phase::Kind::moe_down: return moe.multiply(std::array<size_t, 1>{4}, moe.gates(), std::array{moe.inputs()}, thread);
+    case Phase::Kind::moe_down: return moe.multiply(std::array{moe.down_part()}, moe.gates(), std::array{moe.inputs()}, thread);
     default: return share_rows(context, moe.n_tokens(), [&](int64_t token) { moe.sum(token); });
   }
 }
