@@ -1,6 +1,7 @@
 // Mixtures of experts: the tokens of an expert are multiplied together, each weight that is used is read once.
 //
 // A row of A = T · n_used is one token in one of its experts; rows are sorted by expert. Of each phase all threads take pieces.
+// One token alone is quantized once, for all its experts.
 #include <algorithm>
 
 #include "runtime/backend/cpu/program.h"
@@ -52,6 +53,10 @@ class Mixture {
     place_codes(weight(2).shape.dim[0], code_begin_);
     place_codes(weight(4).shape.dim[0], code_begin_ + attrs_.n_expert);
   }
+
+  // What gate and up read is gathered in so many rows.
+  int64_t n_inputs() const { return is_one_input() ? 1 : n_rows_; }
+  bool is_one_input() const { return n_tokens_ == 1 && !attrs_.weighs_input; }
 
   // Row `row` of the activations that the weight `in` is multiplied with, from x [K].
   void put(size_t in, int64_t row, const float* x) const {
@@ -145,8 +150,10 @@ class Mixture {
 
   // The codes of expert e's rows that the weight `in` is multiplied with.
   QuantizedRows rows_of(size_t in, int64_t e) const {
-    const int64_t k = weight(in).shape.dim[0], row = begin_[e], count = begin_[e + 1] - row;
-    std::byte* codes = context_.workspace + layout().codes + code_begin_[in == 4 ? attrs_.n_expert + e : e];
+    const bool is_shared = in != 4 && is_one_input();
+    const int64_t k = weight(in).shape.dim[0], row = is_shared ? 0 : begin_[e], count = begin_[e + 1] - begin_[e];
+    std::byte* codes = context_.workspace + layout().codes;
+    if (!is_shared) codes += code_begin_[in == 4 ? attrs_.n_expert + e : e];
     return {k,
             count,
             reinterpret_cast<ActivationChunk*>(codes),
@@ -170,7 +177,8 @@ class Mixture {
     const std::byte* data =
         context_.execution.bytes(node_.in[part.in]) + (e * tensor.shape.dim[1] + part.first) * row_bytes(tensor.type, k);
     context_.kernels.matmul.find(tensor.type)
-        .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(part.in, e), count}, out + row * part.n_out,
+        .multiply({data, tensor.type, k}, begin, end,
+                  {part.in != 4 && is_one_input() ? x : x + row * k, rows_of(part.in, e), count}, out + row * part.n_out,
                   part.n_out, context_.thread_scratch(thread));
   }
 
@@ -187,12 +195,11 @@ class Mixture {
 
 }  // namespace
 
-void run_moe_route(const StepContext& context, const Phase& phase) { Mixture(context, phase).route_all(); }
-
 void run_moe(const StepContext& context, const Phase& phase, int thread) {
   const Mixture moe(context, phase);
   switch (phase.kind) {
-    case Phase::Kind::moe_gather: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.gather(row); });
+    case Phase::Kind::moe_route: return moe.route_all();
+    case Phase::Kind::moe_gather: return share_rows(context, moe.n_inputs(), [&](int64_t row) { moe.gather(row); });
     case Phase::Kind::moe_up:
       return moe.multiply(std::array{moe.gate_part(), moe.up_part()}, moe.inputs(), std::array{moe.gates(), moe.ups()}, thread);
     case Phase::Kind::moe_act: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.act(row); });
