@@ -7,7 +7,11 @@
 namespace lupo {
 namespace {
 
-bool synchronises(Op op) { return op == Op::linear || op == Op::attend || op == Op::glu || op == Op::moe; }
+bool synchronises(Op op) {
+  return op == Op::linear || op == Op::linear_heads || op == Op::attend || op == Op::glu || op == Op::moe;
+}
+
+bool has_weights(Op op) { return op == Op::linear || op == Op::linear_heads || op == Op::moe; }
 
 // The kernel of a type, or the slowest there is.
 KernelSpeed kernel_of(const Calibration& calibration, Type type) {
@@ -35,7 +39,7 @@ double step_seconds(const Graph& graph, const Calibration& calibration, int64_t 
   for (const Node& node : graph.nodes) {
     const Cost cost = op_info(node.op()).cost(graph, node, n_tokens, 1, depth);
     if (synchronises(node.op())) seconds += calibration.node_seconds;
-    if (node.op() == Op::linear || node.op() == Op::moe) seconds += weight_seconds(graph, node, cost, calibration);
+    if (has_weights(node.op())) seconds += weight_seconds(graph, node, cost, calibration);
     if (node.op() == Op::attend)
       seconds +=
           std::max(per_second(cost.state_bytes, calibration.read_gbps / 2), per_second(cost.flops, calibration.attend_gflops));
@@ -57,10 +61,11 @@ const AttendAttrs* attention_of(const Graph& graph) {
 std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
   std::map<Type, int64_t> bytes;
   for (const Node& node : graph.nodes) {
-    if (node.op() == Op::linear) bytes[graph[node.in[0]].type] += graph.bytes_max(node.in[0]);
+    if (node.op() == Op::linear || node.op() == Op::linear_heads) bytes[graph[node.in[0]].type] += graph.bytes_max(node.in[0]);
     const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
     if (moe == nullptr) continue;
-    for (size_t i : kMoeMatrices) bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
+    for (size_t i : kMoeMatrices)
+      bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
   }
   return bytes;
 }

@@ -12,8 +12,28 @@
 
 namespace lupo {
 
-enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select, moe, slice, join };
-inline constexpr int kOpCount = 15;
+enum class Op : uint8_t {
+  embed,
+  norm,
+  linear,
+  rope,
+  attend,
+  glu,
+  activate,
+  add,
+  mul,
+  scale,
+  softcap,
+  select,
+  moe,
+  slice,
+  join,
+  linear_heads,
+  clamp,
+  xielu,
+  temperature
+};
+inline constexpr int kOpCount = 19;
 
 std::string_view op_name(Op op);
 
@@ -51,7 +71,8 @@ struct RopeAttrs {
 // Grouped-query attention with a cache. in: q F32 [H·D, T], k F32 [G·D, T], v F32 [G·Dv, T], k_cache [D, N, G, S],
 // v_cache [Dv, N, G, S], sinks F32 [H] or kNone. First k and v of the step are written into their cells, then each query
 // attends to the cells of its own sequence: positions j with  pos − window < j <= pos  (causal). out F32 [H·Dv, T].
-// k or v kNone: the layer reads a cache that an earlier layer wrote.
+// k or v kNone: the layer reads a cache that an earlier layer wrote. v_cache kNone: the value is the leading Dv values of the key
+// (multi-head latent attention, whose one KV head is the compressed key and value; DeepSeek-V2, arXiv 2405.04434).
 struct AttendAttrs {
   int64_t n_head, n_kv_head;
   int64_t head_dim, head_dim_v;
@@ -59,6 +80,13 @@ struct AttendAttrs {
   int64_t window = 0;  // 0 = full
   float softcap = 0;   // c · tanh(s / c) on the scaled score; 0 = none
   bool causal = true;
+  bool is_chunked = false;  // the context is cut into chunks of `window`, and a query sees its own alone (llama4)
+
+  // The first position that a query sees.
+  int64_t first_key(int64_t pos) const {
+    if (window == 0) return 0;
+    return is_chunked ? pos / window * window : pos - window + 1 > 0 ? pos - window + 1 : 0;
+  }
 };
 
 // in: gate F32 [F, T], up F32 [F, T]; out = act(gate) · up.
@@ -82,10 +110,11 @@ struct SoftcapAttrs {
 struct SelectAttrs {};
 
 // Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E], down [F, C, E] of any
-// type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone, scale F32 [E] or kNone. Of each token the n_used
-// experts of greatest score are run; out F32 [C, T] = Σ weight · scale · down(act(gate x) · up x). Scores are the gated router
-// outputs, plus `selection` when experts are chosen (not weighed). Source: Shazeer et al. 2017, arXiv 1701.06538; the selection
-// bias: DeepSeek-V3, arXiv 2412.19437.
+// type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone, scales F32 [E] or kNone of gate, up and down. Of
+// each token the n_used experts of greatest score are run; out F32 [C, T] = Σ weight · down(act(gate x) · up x). Scores are the
+// gated router outputs, plus `selection` when experts are chosen (not weighed). Of n_group groups of E / n_group experts only
+// those n_group_used are chosen from whose two best scores have the greatest sum. Source: Shazeer et al. 2017, arXiv 1701.06538;
+// the selection bias and groups: DeepSeek-V3, arXiv 2412.19437.
 enum class Gating : uint8_t {
   softmax,       // over all experts
   sigmoid,       // of each
@@ -93,14 +122,16 @@ enum class Gating : uint8_t {
 };
 struct MoeAttrs {
   int64_t n_expert = 0, n_used = 0;
+  int64_t n_group = 1, n_group_used = 1;
   Gating gating = Gating::softmax;
-  bool normalise = false;  // weights are divided by their sum
-  float weight_scale = 1;  // of the weights, at the end
+  bool normalise = false;     // weights are divided by their sum
+  float weight_scale = 1;     // of the weights, at the end
+  bool weighs_input = false;  // x is multiplied by the weight instead of the expert's result (llama4)
   Activation act = Activation::silu;
   float limit = 0;  // > 0: gpt-oss's act(g, u) = g · sigmoid(1.702 g) · (u + 1), g at most and |u| at most the limit
 };
 inline constexpr float kOssSlope = 1.702f;
-inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};  // where gate, up and down stand among the operands
+inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};  // where gate, up (it may be kNone) and down stand in `in`
 
 // in: x F32 [n_group·W, T]; out F32 [n_group·size, T]: of each group of W values those from `offset` on.
 struct SliceAttrs {
@@ -114,8 +145,29 @@ struct JoinAttrs {
   bool is_shared = false;  // b has one group
 };
 
+// in: weight [K, F, H] of any type, x F32 [K·H, T]; out F32 [F·H, T]: each head's own product.
+struct LinearHeadsAttrs {};
+
+struct ClampAttrs {
+  float limit;
+};  // in: x; out: no further from 0 than the limit
+
+// in: x; out = alpha_p x² + beta x where x > 0, else alpha_n (exp(min(x, eps)) − 1 − x) + beta x. Source: Huang & Schlag 2024,
+// arXiv 2411.13010.
+struct XieluAttrs {
+  float alpha_n, alpha_p, beta, eps;
+};
+
+// in: x F32 [W, T], positions I32 [T]; out = x · (1 + beta · ln(1 + floor((position + offset) / n_ctx_orig))). Source: Nakanishi
+// 2025 (scalable softmax), arXiv 2501.19399; llama4 and mistral3 take the logarithm of whole contexts of the training.
+struct TemperatureAttrs {
+  float beta;
+  int64_t n_ctx_orig, offset = 0;
+};
+
 using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
-                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs>;
+                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs, LinearHeadsAttrs,
+                           ClampAttrs, XieluAttrs, TemperatureAttrs>;
 static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

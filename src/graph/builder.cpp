@@ -116,6 +116,10 @@ Value Builder::norm(Value x, const std::string& name, int64_t width, float eps, 
   return add_node(NormAttrs{width, eps, rms}, {x, weight, bias});
 }
 
+Value Builder::norm_plain(Value x, int64_t width, float eps, bool rms) {
+  return add_node(NormAttrs{width, eps, rms}, {x, kNone, kNone});
+}
+
 // A weight of a node that cannot be made: its shape is not known, but it is not surplus either, and its absence is worth a line.
 void Builder::expect(const std::string& name) {
   const auto found = weights_.find(name + ".weight");
@@ -133,6 +137,12 @@ Value Builder::linear(Value x, const std::string& name, int64_t n_out, Rows rows
   const bool has_scale = matrix != kNone && graph_[matrix].type == Type::nvfp4;
   if (has_scale) ignore(name + ".input_scale");  // for activations of 4 bits
   return add_node(LinearAttrs{}, {matrix, x, bias, has_scale ? vector_if(name + ".scale", 1) : kNone});
+}
+
+Value Builder::linear_heads(Value x, const std::string& name, int64_t n_out, int64_t n_head) {
+  if (x == kNone) return expect(name), kNone;
+  const Value matrix = weight(name + ".weight", {{graph_[x].shape.dim[0] / n_head, n_out, n_head, 1}}, false, {0, n_out});
+  return add_node(LinearHeadsAttrs{}, {matrix, x});
 }
 
 Value Builder::rope(Value x, const RopeAttrs& attrs, Value factors) { return add_node(attrs, {x, graph_.positions, factors}); }
@@ -153,9 +163,10 @@ Cache Builder::cache(int64_t n_kv_head, int64_t head_dim, int64_t head_dim_v, in
     if (!what.empty() && !bad_request_) bad_request_ = Error{Layer::runtime, "kv-type", std::move(what), "--kv-type f16"};
   };
   check(request_.k_type, head_dim);
+  const Value k = state("k_cache", request_.k_type, {{head_dim, n_cells, n_kv_head, request_.n_seq}}, policy);
+  if (head_dim_v == 0) return {k, kNone};
   check(request_.v_type, head_dim_v);
-  return {state("k_cache", request_.k_type, {{head_dim, n_cells, n_kv_head, request_.n_seq}}, policy),
-          state("v_cache", request_.v_type, {{head_dim_v, n_cells, n_kv_head, request_.n_seq}}, policy)};
+  return {k, state("v_cache", request_.v_type, {{head_dim_v, n_cells, n_kv_head, request_.n_seq}}, policy)};
 }
 
 Value Builder::attend(Value q, Value k, Value v, Cache cache, const AttendAttrs& attrs, Value sinks) {
@@ -168,6 +179,9 @@ Value Builder::add(Value a, Value b) { return add_node(AddAttrs{}, {a, b}); }
 Value Builder::mul(Value a, Value b) { return add_node(MulAttrs{}, {a, b}); }
 Value Builder::scale(Value x, float factor) { return add_node(ScaleAttrs{factor}, {x}); }
 Value Builder::softcap(Value x, float cap) { return add_node(SoftcapAttrs{cap}, {x}); }
+Value Builder::clamp(Value x, float limit) { return add_node(ClampAttrs{limit}, {x}); }
+Value Builder::xielu(Value x, const XieluAttrs& attrs) { return add_node(attrs, {x}); }
+Value Builder::temperature(Value x, const TemperatureAttrs& attrs) { return add_node(attrs, {x, graph_.positions}); }
 Value Builder::slice(Value x, int64_t n_group, int64_t offset, int64_t size) {
   return add_node(SliceAttrs{n_group, offset, size}, {x});
 }
@@ -189,8 +203,9 @@ Value Builder::moe(Value x, Value router, const std::string& gate, const std::st
   const auto bias = [&](const std::string& name, int64_t n_out) {
     return has(name + ".bias") ? matrix(name + ".bias", n_out, attrs.n_expert) : kNone;
   };
-  const Value scale = vector_if(down + ".scale", attrs.n_expert);
-  return add_node(attrs, {x, router, g, u, d, selection, bias(gate, n_ff), bias(up, n_ff), bias(down, width), scale});
+  const auto scale = [&](const std::string& name) { return vector_if(name + ".scale", attrs.n_expert); };
+  return add_node(attrs, {x, router, g, u, d, selection, bias(gate, n_ff), bias(up, n_ff), bias(down, width), scale(gate),
+                          scale(up), scale(down)});
 }
 
 Value Builder::select_outputs(Value x) { return add_node(SelectAttrs{}, {x, graph_.outputs}); }

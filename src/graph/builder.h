@@ -71,14 +71,16 @@ class Builder {
   // A learned vector for each position [width, T]; a context beyond the n_positions of the table is refused.
   Value embed_positions(const std::string& name, int64_t width, int64_t n_positions);
   Value norm(Value x, const std::string& name, int64_t width, float eps, bool rms = true);
-  // RMS norm with a weight [width] or none.
-  Value norm(Value x, int64_t width, float eps, Value weight = kNone) {
-    return add_node(NormAttrs{width, eps}, {x, weight, kNone});
+  // With a weight [width] or kNone.
+  Value norm(Value x, int64_t width, float eps, Value weight = kNone, bool rms = true) {
+    return add_node(NormAttrs{width, eps, rms}, {x, weight, kNone});
   }
   Value linear(Value x, const std::string& name, int64_t n_out) { return linear(x, name, n_out, {0, n_out}); }
   Value linear(Value x, const std::string& name, int64_t n_out, Rows rows);
+  Value linear_heads(Value x, const std::string& name, int64_t n_out, int64_t n_head);  // [K, n_out, n_head]: each head its own
   Value rope(Value x, const RopeAttrs& attrs, Value factors = kNone);
-  Cache cache(int64_t n_kv_head, int64_t head_dim, int64_t head_dim_v, int64_t window = 0);  // of the present layer
+  // Of the present layer. head_dim_v 0: there is no cache of values, which are leading values of the keys.
+  Cache cache(int64_t n_kv_head, int64_t head_dim, int64_t head_dim_v, int64_t window = 0);
   Value attend(Value q, Value k, Value v, Cache cache, const AttendAttrs& attrs, Value sinks = kNone);
   Value glu(Value gate, Value up, Activation act);
   Value activate(Value x, Activation act);
@@ -86,13 +88,16 @@ class Builder {
   Value mul(Value a, Value b);
   Value scale(Value x, float factor);
   Value softcap(Value x, float cap);
+  Value clamp(Value x, float limit);
+  Value xielu(Value x, const XieluAttrs& attrs);
+  Value temperature(Value x, const TemperatureAttrs& attrs);
   // Values [offset, offset + size) of each of n_group parts of a row.
   Value slice(Value x, int64_t n_group, int64_t offset, int64_t size);
   // Side by side in each of n_group parts of a row; `is_shared`: b has one part, that all get.
   Value join(Value a, Value b, int64_t n_group, bool is_shared = false);
   Value select_outputs(Value x);
   // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down, up with gate's name where
-  // both lie in one [C, 2·n_ff, E]; biases, and scales of the whole expert (DOWN.scale), where the file has them.
+  // both lie in one [C, 2·n_ff, E]; biases, and a scale for each expert (NAME.scale), where the file has them.
   Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
             const MoeAttrs& attrs, Value selection = kNone);
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "graph/ops/op.h"
 
 namespace lupo {
@@ -80,6 +82,28 @@ TEST(Builder, a_block_that_is_left_out_is_noted_once_and_not_surplus) {
       EXPECT_EQ(graph->notes, std::vector<std::string>{"block 7 is not used: a reason"});
     }
   }
+}
+
+// What a node cannot run is a fault of the file: here operands whose sizes contradict each other.
+std::string fault_of(const std::function<Value(Builder&, Value)>& make) {
+  const WeightTable weights = {{"embd.weight", {Type::f32, {{8, 10, 1, 1}}}}, {"h.weight", {Type::f32, {{3, 5, 2, 1}}}}};
+  Builder builder(weights, kRequest);
+  builder.ignore("h.weight");
+  builder.at_layer(0);
+  const Result<Graph> graph = builder.finish(make(builder, builder.embed("embd", 8, 10)));
+  return graph ? "" : graph.error().what;
+}
+
+TEST(Builder, contradicting_sizes_are_faults) {
+  const auto contains = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  EXPECT_TRUE(contains(fault_of([](Builder& b, Value x) { return b.linear_heads(x, "h", 5, 2); }), "wanted [4, 5, 2]"));
+  EXPECT_TRUE(contains(fault_of([](Builder& b, Value x) { return b.temperature(x, {.beta = 1, .n_ctx_orig = 0}); }), "context"));
+  // Values that are part of the key: not more of them than the key has, and none of their own.
+  AttendAttrs at{.n_head = 1, .n_kv_head = 1, .head_dim = 8, .head_dim_v = 9, .scale = 1};
+  EXPECT_TRUE(
+      contains(fault_of([&](Builder& b, Value x) { return b.attend(x, x, kNone, b.cache(1, 8, 0), at); }), "within the key"));
+  at.head_dim_v = 8;
+  EXPECT_TRUE(contains(fault_of([&](Builder& b, Value x) { return b.attend(x, x, x, b.cache(1, 8, 0), at); }), "within the key"));
 }
 
 TEST(Builder, a_tied_weight_is_one_tensor) {

@@ -23,21 +23,24 @@ Result<Shape> infer(const Graph& graph, const Node& node) {
   if (node.in[1] != kNone) TRY(check_rows("attend", graph, node.in[1], at.n_kv_head * at.head_dim));
   if (node.in[2] != kNone) TRY(check_rows("attend", graph, node.in[2], at.n_kv_head * at.head_dim_v));
   TRY(check_cache(graph, node.in[3], at.head_dim, at.n_kv_head));
-  TRY(check_cache(graph, node.in[4], at.head_dim_v, at.n_kv_head));
+  if (node.in[4] != kNone) TRY(check_cache(graph, node.in[4], at.head_dim_v, at.n_kv_head));
+  const int block = type_info(graph[node.in[3]].type).block_elements;
+  if (node.in[4] == kNone && (node.in[2] != kNone || at.head_dim_v > at.head_dim || at.head_dim_v % block != 0))
+    return bad_operand("attend", graph, node.in[3], fmt::format("values of whole blocks of {} within the key, and no v", block));
   TRY(check_vector("attend", graph, node.in[5], at.n_head));
   return Shape{{at.n_head * at.head_dim_v, kTokens, 1, 1}};
 }
 
 Cost cost(const Graph& graph, const Node& node, int64_t n_tokens, int64_t, int64_t depth) {
   const auto& at = std::get<AttendAttrs>(node.attrs);
-  const double span = static_cast<double>(depth) + (static_cast<double>(n_tokens) + 1) / 2;  // mean cells seen by a query
-  const double seen = at.window > 0 ? std::min(span, static_cast<double>(at.window)) : span;
+  const double span = static_cast<double>(depth) + (static_cast<double>(n_tokens) + 1) / 2;    // mean cells seen by a query
+  const double widest = static_cast<double>(at.is_chunked ? (at.window + 1) / 2 : at.window);  // a chunk is half full
+  const double seen = at.window > 0 ? std::min(span, widest) : span;
   const double cells = std::min(static_cast<double>(depth + n_tokens), seen + static_cast<double>(n_tokens));  // read once a step
-  const Tensor &k = graph[node.in[3]], &v = graph[node.in[4]];
-  const double cell_bytes =
-      static_cast<double>(at.n_kv_head * (row_bytes(k.type, at.head_dim) + row_bytes(v.type, at.head_dim_v)));
+  int64_t cell_bytes = row_bytes(graph[node.in[3]].type, at.head_dim);
+  if (node.in[4] != kNone) cell_bytes += row_bytes(graph[node.in[4]].type, at.head_dim_v);
   return {.flops = 2.0 * static_cast<double>(n_tokens * at.n_head * (at.head_dim + at.head_dim_v)) * seen,
-          .state_bytes = cells * cell_bytes};
+          .state_bytes = cells * static_cast<double>(at.n_kv_head * cell_bytes)};
 }
 
 // Writes rows [width·G, T] of the step into their cells.
@@ -54,12 +57,12 @@ void store(const Execution& run, TensorId source, TensorId cache, int64_t width,
       }
 }
 
-// One cache row [width] as floats.
-void load(const Execution& run, TensorId cache, int64_t slot, int64_t g, int64_t position, float* row) {
+// The first `width` values of one cache row as floats.
+void load(const Execution& run, TensorId cache, int64_t slot, int64_t g, int64_t position, int64_t width, float* row) {
   const Tensor& source = run.graph[cache];
-  const int64_t width = source.shape.dim[0], n_cells = source.shape.dim[1], n_kv_head = source.shape.dim[2];
+  const int64_t n_cells = source.shape.dim[1], n_kv_head = source.shape.dim[2];
   const int64_t index = (slot * n_kv_head + g) * n_cells + position % n_cells;
-  type_info(source.type).to_float(run.bytes(cache) + index * row_bytes(source.type, width), row, width);
+  type_info(source.type).to_float(run.bytes(cache) + index * row_bytes(source.type, source.shape.dim[0]), row, width);
 }
 
 // One query head of one token at position `pos` of a sequence that holds `filled` cells.
@@ -67,12 +70,13 @@ void attend_one(const Execution& run, const Node& node, int64_t slot, int64_t po
                 float* out) {
   const auto& at = std::get<AttendAttrs>(node.attrs);
   const int64_t g = head / (at.n_head / at.n_kv_head);
-  const int64_t begin = at.window > 0 ? std::max<int64_t>(0, pos - at.window + 1) : 0, end = at.causal ? pos + 1 : filled;
+  const int64_t begin = at.first_key(pos), end = at.causal ? pos + 1 : filled;
+  const TensorId values = node.in[4] == kNone ? node.in[3] : node.in[4];
   std::vector<float> row(static_cast<size_t>(std::max(at.head_dim, at.head_dim_v)));                     // [D]
   std::vector<double> score(static_cast<size_t>(end - begin)), sum(static_cast<size_t>(at.head_dim_v));  // [cells], [Dv]
   double top = node.in[5] == kNone ? -INFINITY : run.f32(node.in[5])[head];
   for (int64_t j = begin; j < end; ++j) {
-    load(run, node.in[3], slot, g, j, row.data());
+    load(run, node.in[3], slot, g, j, at.head_dim, row.data());
     double dot = 0;
     for (int64_t d = 0; d < at.head_dim; ++d) dot += static_cast<double>(q[d]) * static_cast<double>(row[static_cast<size_t>(d)]);
     dot *= at.scale;
@@ -83,7 +87,7 @@ void attend_one(const Execution& run, const Node& node, int64_t slot, int64_t po
   double total = node.in[5] == kNone ? 0 : std::exp(run.f32(node.in[5])[head] - top);
   for (int64_t j = begin; j < end; ++j) {
     const double weight = std::exp(score[static_cast<size_t>(j - begin)] - top);
-    load(run, node.in[4], slot, g, j, row.data());
+    load(run, values, slot, g, j, at.head_dim_v, row.data());
     for (int64_t d = 0; d < at.head_dim_v; ++d)
       sum[static_cast<size_t>(d)] += weight * static_cast<double>(row[static_cast<size_t>(d)]);
     total += weight;

@@ -1,4 +1,5 @@
-// Ops on values alone: glu, activate, add, mul, scale, softcap.
+// Ops on values alone: glu, activate, add, mul, scale, softcap, clamp, xielu.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -72,7 +73,21 @@ void reference_softcap(const Execution& run, const Node& node) {
   each(run, node, [&](int64_t, double x) { return cap * std::tanh(x / cap); });
 }
 
+void reference_clamp(const Execution& run, const Node& node) {
+  const double limit = std::get<ClampAttrs>(node.attrs).limit;
+  each(run, node, [&](int64_t, double x) { return std::clamp(x, -limit, limit); });
+}
+
+void reference_xielu(const Execution& run, const Node& node) {
+  each(run, node, [&](int64_t, double x) { return xielu(std::get<XieluAttrs>(node.attrs), x); });
+}
+
 }  // namespace
+
+double xielu(const XieluAttrs& attrs, double x) {
+  if (x > 0) return attrs.alpha_p * x * x + attrs.beta * x;
+  return attrs.alpha_n * (std::expm1(std::min<double>(x, attrs.eps)) - x) + attrs.beta * x;
+}
 
 double activation(Activation act, double x) {
   switch (act) {
@@ -93,5 +108,7 @@ const OpInfo add_op{"add", infer_binary, cost, reference_add};
 const OpInfo mul_op{"mul", infer_binary, cost, reference_mul};
 const OpInfo scale_op{"scale", infer_unary, cost, reference_scale};
 const OpInfo softcap_op{"softcap", infer_unary, cost, reference_softcap};
+const OpInfo clamp_op{"clamp", infer_unary, cost, reference_clamp};
+const OpInfo xielu_op{"xielu", infer_unary, cost, reference_xielu};
 
 }  // namespace lupo

@@ -48,10 +48,14 @@ const OpInfo& op_info(Op op);
 
 // Defined beside their ops.
 extern const OpInfo embed_op, norm_op, linear_op, rope_op, attend_op, glu_op, activate_op, add_op, mul_op, scale_op, softcap_op,
-    select_op, moe_op, slice_op, join_op;
+    select_op, moe_op, slice_op, join_op, linear_heads_op, clamp_op, xielu_op, temperature_op;
 
-// act(x) as the reference computes it.
+// act(x) and xIELU as the reference computes them.
 double activation(Activation act, double x);
+double xielu(const XieluAttrs& attrs, double x);
+
+// What temperature multiplies a row with.
+float temperature_of(const TemperatureAttrs& temperature, int64_t position);
 
 // The experts of one token: n_used indices by falling score, and their weights. router [E], selection [E] or null.
 void route(const MoeAttrs& moe, const float* router, const float* selection, int32_t* experts, float* weights);

@@ -54,6 +54,12 @@ Value project(Builder& b, Value h, const Projection& p, int64_t n_total) {
   return b.linear(h, b.block("attn_qkv"), p.n_out, {p.first, n_total});
 }
 
+// Over C, of the model's kind.
+Value model_norm(Builder& b, const Hparams& hp, Value x, const std::string& name) {
+  if (!hp.norm_has_weight) return b.norm(x, hp.n_embd, hp.norm_eps, kNone, hp.norm_is_rms);
+  return b.norm(x, name, hp.n_embd, hp.norm_eps, hp.norm_is_rms);
+}
+
 Value scaled(Builder& b, const Hparams& hp, Value part) {
   return hp.residual_scale == 1 ? part : b.scale(part, hp.residual_scale);
 }
@@ -73,29 +79,34 @@ RopeAttrs rope_attrs(const RopeParams& rope, int64_t head_dim, bool neox) {
           .n_ctx_orig = rope.n_ctx_orig};
 }
 
-Value block_norm(Builder& b, const Hparams& hp, Value x, std::string_view name) {
-  return b.norm(x, b.block(name), hp.n_embd, hp.norm_eps, hp.norm_is_rms);
-}
+Value block_norm(Builder& b, const Hparams& hp, Value x, std::string_view name) { return model_norm(b, hp, x, b.block(name)); }
 
 Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const RopeParams& rope, const AttentionStyle& style) {
   const int64_t n_head = hp.n_head[static_cast<size_t>(layer)], n_kv_head = hp.n_kv_head[static_cast<size_t>(layer)];
   const int64_t n_q = n_head * hp.head_dim, n_k = n_kv_head * hp.head_dim, n_v = n_kv_head * hp.head_dim_v;
-  const int64_t n_total = n_q + n_k + n_v;
-  Value q = project(b, h, {"attn_q", n_q, 0}, n_total);                // [H·D, T]
-  Value k = project(b, h, {"attn_k", n_k, n_q}, n_total);              // [G·D, T]
-  const Value v = project(b, h, {"attn_v", n_v, n_q + n_k}, n_total);  // [G·Dv, T]
+  const auto part = [&](const Projection& p) {
+    const Value value = project(b, h, p, n_q + n_k + n_v);
+    return hp.clamp_qkv > 0 ? b.clamp(value, hp.clamp_qkv) : value;
+  };
+  Value q = part({"attn_q", n_q, 0});                // [H·D, T]
+  Value k = part({"attn_k", n_k, n_q});              // [G·D, T]
+  const Value v = part({"attn_v", n_v, n_q + n_k});  // [G·Dv, T]
   const auto turn = [&] {
     if (!style.rope) return;
     q = b.rope(q, rope_attrs(rope, hp.head_dim, style.neox), style.factors);
     k = b.rope(k, rope_attrs(rope, hp.head_dim, style.neox), style.factors);
   };
   if (style.norm_after_rope) turn();
-  if (style.qk_norm != QkNorm::none) {
+  if (style.qk_norm == QkNorm::plain_head) {
+    q = b.norm(q, hp.head_dim, hp.norm_eps);
+    k = b.norm(k, hp.head_dim, hp.norm_eps);
+  } else if (style.qk_norm != QkNorm::none) {
     const bool is_whole = style.qk_norm == QkNorm::whole;
     q = b.norm(q, b.block("attn_q_norm"), is_whole ? n_q : hp.head_dim, hp.norm_eps);
     k = b.norm(k, b.block("attn_k_norm"), is_whole ? n_k : hp.head_dim, hp.norm_eps);
   }
   if (!style.norm_after_rope) turn();
+  if (style.has_temperature && hp.temperature.beta > 0) q = b.temperature(q, hp.temperature);
   const float scale = hp.attention_scale > 0 ? hp.attention_scale : 1 / std::sqrt(static_cast<float>(hp.head_dim));
   const AttendAttrs attend{.n_head = n_head,
                            .n_kv_head = n_kv_head,
@@ -103,10 +114,12 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
                            .head_dim_v = hp.head_dim_v,
                            .scale = scale,
                            .window = style.window,
-                           .softcap = hp.attention_softcap};
+                           .softcap = hp.attention_softcap,
+                           .is_chunked = style.is_chunked};
   const Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend,
                                style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
-  return b.linear(mixed, b.block("attn_output"), hp.n_embd);
+  const Value result = b.linear(mixed, b.block("attn_output"), hp.n_embd);
+  return hp.attention_result_scale == 1 ? result : b.scale(result, hp.attention_result_scale);
 }
 
 Ffn gated(Activation act) {
@@ -126,13 +139,19 @@ Ffn plain(Activation act) {
   };
 }
 
+Value mixture(Builder& b, const Hparams& hp, Value h, Value router, Value selection) {
+  const bool is_fused = b.has(b.block("ffn_gate_up_exps.weight"));
+  const std::string gate = b.block(is_fused ? "ffn_gate_up_exps" : "ffn_gate_exps"),
+                    up = b.block(is_fused ? "ffn_gate_up_exps" : "ffn_up_exps");
+  return b.moe(h, router, gate, up, b.block("ffn_down_exps"), hp.n_ff_expert, hp.moe, selection);
+}
+
 Ffn experts(Ffn dense) {
   return [dense](Builder& b, const Hparams& hp, Value h, int64_t layer) {
-    if (hp.moe.n_expert == 0 || layer < hp.n_dense_lead) return dense(b, hp, h, layer);
+    if (!hp.has_experts(layer)) return dense(b, hp, h, layer);
     const Value router = b.linear(h, b.block("ffn_gate_inp"), hp.moe.n_expert);  // [E, T]
     const Value selection = b.vector_if(b.block("exp_probs_b.bias"), hp.moe.n_expert);
-    const Value mixed = b.moe(h, router, b.block("ffn_gate_exps"), b.block("ffn_up_exps"), b.block("ffn_down_exps"),
-                              hp.n_ff_expert, hp.moe, selection);
+    const Value mixed = mixture(b, hp, h, router, selection);
     if (hp.n_ff_shared == 0) return mixed;
     const Value gate = b.linear(h, b.block("ffn_gate_shexp"), hp.n_ff_shared),
                 up = b.linear(h, b.block("ffn_up_shexp"), hp.n_ff_shared);
@@ -150,7 +169,7 @@ Value embedding(Builder& b, const Hparams& hp) {
 }
 
 Value head(Builder& b, const Hparams& hp, Value x) {
-  x = b.norm(b.select_outputs(x), "output_norm", hp.n_embd, hp.norm_eps, hp.norm_is_rms);    // [C, O]
+  x = model_norm(b, hp, b.select_outputs(x), "output_norm");                                 // [C, O]
   Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
   if (hp.logit_scale != 1) logits = b.scale(logits, hp.logit_scale);
   return hp.logit_softcap > 0 ? b.softcap(logits, hp.logit_softcap) : logits;

@@ -27,16 +27,19 @@ std::span<const Arch* const> all_archs();
 
 // Pieces that many architectures share.
 
-enum class QkNorm : uint8_t { none, head, whole };  // RMS norm attn_q_norm, attn_k_norm of each head, or of all heads as one
+// RMS norm attn_q_norm, attn_k_norm of each head, or of all heads as one; plain_head: of each head, without a weight.
+enum class QkNorm : uint8_t { none, head, whole, plain_head };
 
 struct AttentionStyle {
   bool neox = false;  // rope pairs (i, i + n_rot/2)
   bool rope = true;
   QkNorm qk_norm = QkNorm::none;
   bool norm_after_rope = false;
-  int64_t window = 0;     // this layer's sliding window
-  Value factors = kNone;  // rope frequency factors [n_rot/2]
-  bool sinks = false;     // attn_sinks: a score of each head that takes part in the softmax and has no value
+  int64_t window = 0;            // this layer's sliding window
+  bool is_chunked = false;       // it does not slide: AttendAttrs::is_chunked
+  bool has_temperature = false;  // hp.temperature
+  Value factors = kNone;         // rope frequency factors [n_rot/2]
+  bool sinks = false;            // attn_sinks: a score of each head that takes part in the softmax and has no value
 };
 
 RopeAttrs rope_attrs(const RopeParams& rope, int64_t head_dim, bool neox);
@@ -52,6 +55,8 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
 using Ffn = std::function<Value(Builder& b, const Hparams& hp, Value h, int64_t layer)>;
 Ffn gated(Activation act);  // down(act(gate h) · up h); gate and up may be one weight
 Ffn plain(Activation act);  // down(act(up h))
+// The experts of hp.moe in the present block, whose gate and up may be one weight.
+Value mixture(Builder& b, const Hparams& hp, Value h, Value router, Value selection = kNone);
 // A mixture of hp.moe where the layer has one, with the expert that all tokens pass added; `dense` in the other layers.
 Ffn experts(Ffn dense);
 

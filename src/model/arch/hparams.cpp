@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace lupo {
 namespace {
@@ -147,14 +148,53 @@ Result<void> read_multipliers(const HparamReader& reader, Hparams& hp) {
   return {};
 }
 
+Result<void> read_temperature(const HparamReader& reader, Hparams& hp) {
+  TemperatureAttrs& temperature = hp.temperature;
+  TRY_ASSIGN(temperature.beta, reader.number_or("attention.temperature_scale", temperature.beta, 0, 1e3));
+  const int64_t length = temperature.n_ctx_orig > 1 ? temperature.n_ctx_orig : hp.rope.n_ctx_orig;
+  TRY_ASSIGN(temperature.n_ctx_orig, reader.integer_or("attention.temperature_length", length, 1, kContextMax));
+  return {};
+}
+
+float yarn_magnitude(const RopeParams& rope, float m) {
+  return rope.ext_factor == 0 || rope.freq_scale >= 1 ? 1 : 1 + 0.1f * m * std::log(1 / rope.freq_scale);
+}
+
+namespace {
+
+// expert_gating_func: 0 says nothing, the others are numbered as in Gating.
+Result<void> read_gating(const HparamReader& reader, MoeAttrs& moe) {
+  TRY_ASSIGN(const int64_t function, reader.integer_or("expert_gating_func", 0, 0, 3));
+  if (function > 0) moe.gating = static_cast<Gating>(function - 1);
+  return {};
+}
+
+Result<void> read_expert_groups(const HparamReader& reader, MoeAttrs& moe) {
+  TRY_ASSIGN(const int64_t n_group, reader.integer_or("expert_group_count", 0, 0, moe.n_expert));
+  if (n_group < 2) return {};
+  moe.n_group = n_group;
+  TRY_ASSIGN(moe.n_group_used, reader.integer("expert_group_used_count", 1, n_group));
+  if (moe.n_expert % n_group != 0 || moe.n_used > moe.n_expert / n_group * moe.n_group_used)
+    return fail(Layer::model, "bad-value",
+                fmt::format("{} is {}: {} experts cannot be cut so that {} come from {} groups", reader.key("expert_group_count"),
+                            n_group, moe.n_expert, moe.n_used, moe.n_group_used),
+                kFix);
+  return {};
+}
+
+}  // namespace
+
 Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating, bool normalise) {
   constexpr int64_t kExpertsMax = 4096;
   MoeAttrs& moe = hp.moe;
   moe.gating = gating;
-  moe.normalise = normalise;
+  static_assert(static_cast<int>(Gating::sigmoid) == 1 && static_cast<int>(Gating::softmax_used) == 2);
   TRY_ASSIGN(moe.n_expert, reader.integer_or("expert_count", 0, 0, kExpertsMax));
   if (moe.n_expert == 0) return {};
   TRY_ASSIGN(moe.n_used, reader.integer("expert_used_count", 1, moe.n_expert));
+  TRY(read_gating(reader, moe));
+  TRY(read_expert_groups(reader, moe));
+  TRY_ASSIGN(moe.normalise, reader.flag_or("expert_weights_norm", normalise));
   TRY_ASSIGN(moe.weight_scale, reader.number_or("expert_weights_scale", 1, 0, 1e6));
   if (moe.weight_scale == 0) moe.weight_scale = 1;
   TRY_ASSIGN(hp.n_ff_expert, reader.integer_or("expert_feed_forward_length", hp.n_ff.front(), 1, kFfMax));
@@ -162,6 +202,7 @@ Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating
   TRY_ASSIGN(const int64_t n_shared, reader.integer_or("expert_shared_count", 0, 0, kExpertsMax));
   if (hp.n_ff_shared == 0) hp.n_ff_shared = n_shared * hp.n_ff_expert;  // shared experts lie in the file as one
   TRY_ASSIGN(hp.n_dense_lead, reader.integer_or("leading_dense_block_count", 0, 0, hp.n_layer));
+  TRY_ASSIGN(hp.moe_step, reader.integer_or("interleave_moe_layer_step", 1, 1, kLayersMax));
   return {};
 }
 

@@ -23,6 +23,13 @@ struct RopeParams {
   std::string scaling = "none";  // "none", "linear", "yarn", "longrope"
 };
 
+// Multi-head latent attention (model/arch/latent.h).
+struct LatentParams {
+  int64_t q_rank = 0, kv_rank = 0;  // widths of the compressed queries (0: they are not) and of the compressed keys and values
+  int64_t n_nope = 0, n_value = 0;  // of a head: values of a key that do not turn, values of a value
+  bool is_absorbed = false;
+};
+
 struct Hparams {
   int64_t n_vocab = 0;  // V
   int64_t n_embd = 0;   // C
@@ -33,6 +40,7 @@ struct Hparams {
   int64_t head_dim = 0, head_dim_v = 0;          // D, Dv
   float norm_eps = 0;
   bool norm_is_rms = true;  // else layer norm: the key of epsilon that the file has tells
+  bool norm_has_weight = true;
   RopeParams rope;
   int64_t window = 0;                              // sliding window in tokens; 0 = none
   std::vector<int64_t> is_local;                   // [n_layer] 1 where the layer sees the window alone; empty = none does
@@ -40,11 +48,16 @@ struct Hparams {
   float attention_scale = 0;                       // 0 = 1/sqrt(D)
   float attention_softcap = 0, logit_softcap = 0;  // 0 = none
   float embed_scale = 1, residual_scale = 1, logit_scale = 1;
-  bool parallel = false;  // attention and ffn read the same input and are added together
+  float clamp_qkv = 0;                                       // of queries, keys and values; 0 = none
+  float attention_result_scale = 1;                          // of what attn_output gives
+  TemperatureAttrs temperature{.beta = 0, .n_ctx_orig = 1};  // of queries, by position; beta 0 = none
+  LatentParams latent;
+  std::vector<XieluAttrs> xielu;  // [n_layer], where it is the activation
+  bool parallel = false;          // attention and ffn read the same input and are added together
 
   // Mixtures of experts.
   int64_t n_ff_expert = 0, n_ff_shared = 0;  // of one expert, and of the expert that all tokens pass (0 = none)
-  int64_t n_dense_lead = 0;                  // the first layers have no experts
+  int64_t n_dense_lead = 0, moe_step = 1;    // the first layers have no experts, and of all only every moe_step-th has them
   MoeAttrs moe{};                            // n_expert 0: there are none
 
   // Gemma 3n and 4.
@@ -53,6 +66,7 @@ struct Hparams {
   int64_t n_embd_per_layer = 0;                 // P: width of the embeddings that each layer gets of its own; 0 = none
 
   bool layer_is_local(int64_t layer) const { return !is_local.empty() && is_local[static_cast<size_t>(layer)] != 0; }
+  bool has_experts(int64_t layer) const { return moe.n_expert > 0 && layer >= n_dense_lead && (layer + 1) % moe_step == 0; }
   // The window of a layer, 0 where it sees everything.
   int64_t window_of(int64_t layer) const { return layer_is_local(layer) ? window : 0; }
 };
@@ -89,9 +103,16 @@ Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t windo
 // The multipliers embedding_scale, residual_scale and, as its inverse, logit_scale; hp's own where a key is missing.
 Result<void> read_multipliers(const HparamReader& reader, Hparams& hp);
 
-// Experts: expert_count, expert_used_count, expert_feed_forward_length and what goes with them; gating, normalise and act of
-// hp.moe are the architecture's. A file without experts is left as it is.
+// Experts: expert_count, expert_used_count, expert_feed_forward_length and what goes with them; gating and normalise are the
+// architecture's where no key says otherwise. A file without experts is left as it is.
 Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating, bool normalise);
+
+// Queries that grow with their position: attention.temperature_scale and temperature_length, hp's own where a key is missing; the
+// length is then that of the training before YaRN.
+Result<void> read_temperature(const HparamReader& reader, Hparams& hp);
+
+// YaRN's factor of magnitude 1 + 0.1 m ln(factor), 1 for a rope that is not stretched by it (Peng et al. 2023, arXiv 2309.00071).
+float yarn_magnitude(const RopeParams& rope, float m);
 
 // What all decoders share: sizes, heads, norm, rope. Errors name key, value and range.
 Result<Hparams> read_common_hparams(const HparamReader& reader);

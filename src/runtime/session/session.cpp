@@ -12,8 +12,8 @@ int64_t Session::keepable(int64_t n) const {
     const auto* at = std::get_if<AttendAttrs>(&node.attrs);
     if (at == nullptr || engine_.graph()[node.in[3]].policy != StatePolicy::ring) continue;
     const int64_t n_cells = engine_.graph()[node.in[3]].shape.dim[1];
-    // The next query, at position n, sees back to n − window + 1; the oldest position still in the ring is deepest − n_cells.
-    if (n - at->window + 1 < deepest_ - n_cells) return 0;
+    // The oldest position still in the ring is deepest − n_cells.
+    if (at->first_key(n) < deepest_ - n_cells) return 0;
   }
   return n;
 }

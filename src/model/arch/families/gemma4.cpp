@@ -39,11 +39,7 @@ Value feed_forward(Builder& b, const Hparams& hp, Value x, int64_t layer) {
   const Value routed = b.norm(x, hp.n_embd, hp.norm_eps, b.vector(b.block("ffn_gate_inp.scale"), hp.n_embd));
   const Value router = b.linear(b.scale(routed, 1 / std::sqrt(static_cast<float>(hp.n_embd))), b.block("ffn_gate_inp"),
                                 hp.moe.n_expert);  // [E, T]
-  const bool is_fused = b.has(b.block("ffn_gate_up_exps.weight"));
-  const std::string gate = b.block(is_fused ? "ffn_gate_up_exps" : "ffn_gate_exps"),
-                    up = b.block(is_fused ? "ffn_gate_up_exps" : "ffn_up_exps");
-  const Value mixed =
-      b.moe(block_norm(b, hp, x, "pre_ffw_norm_2"), router, gate, up, b.block("ffn_down_exps"), hp.n_ff_expert, hp.moe);
+  const Value mixed = mixture(b, hp, block_norm(b, hp, x, "pre_ffw_norm_2"), router);
   const Value both = b.add(block_norm(b, hp, dense, "post_ffw_norm_1"), block_norm(b, hp, mixed, "post_ffw_norm_2"));
   return block_norm(b, hp, both, "post_ffw_norm");
 }

@@ -62,8 +62,19 @@ Result<void> CpuProgram::run(const Step& step) {
 bool CpuProgram::is_short(const StepContext& context, const Phase& phase) const {
   const int64_t n_rows = context.n_rows(phase);
   if (n_rows == 0) return true;  // no outputs are wanted: whatever the phase is, there is nothing to do
-  if (phase.kind == Phase::Kind::moe_route) return true;
-  if (phase.kind != Phase::Kind::rows && phase.kind != Phase::Kind::tables) return false;
+  using Kind = Phase::Kind;
+  const auto dim = [&](size_t in, size_t i) { return graph_[context.node(phase.main_node).in[in]].shape.dim[i]; };
+  const auto n_used = [&] { return std::get<MoeAttrs>(context.node(phase.main_node).attrs).n_used; };
+  switch (phase.kind) {
+    case Kind::moe_route: return true;
+    case Kind::moe_gather:
+    case Kind::moe_sum: return n_rows == 1 || n_rows * n_used() * dim(0, 0) <= kShortFloats;
+    case Kind::moe_act: return n_rows * n_used() * dim(4, 0) <= kShortFloats;
+    case Kind::heads_gather: return n_rows * dim(1, 0) <= kShortFloats;
+    case Kind::rows:
+    case Kind::tables: break;
+    default: return false;
+  }
   int64_t width = phase.quantized == kNone ? 0 : graph_[phase.quantized].shape.dim[0];
   for (int32_t i : phase.nodes) width += graph_[context.node(i).out].shape.dim[0];
   if (phase.kind == Phase::Kind::tables)
@@ -75,8 +86,9 @@ void CpuProgram::run_short_phases(const StepContext& context) {
   for (; cursor_ < schedule_.phases.size(); ++cursor_) {
     const Phase& phase = schedule_.phases[cursor_];
     if (!is_short(context, phase)) break;
-    if (phase.kind == Phase::Kind::moe_route && context.n_rows(phase) > 0) {
-      run_moe_route(context, phase);
+    if (phase.kind != Phase::Kind::rows && phase.kind != Phase::Kind::tables) {
+      next_.store(0, std::memory_order_relaxed);
+      if (context.n_rows(phase) > 0) run_parallel(context, phase, 0);
     } else {
       for (int64_t row = 0, n = context.n_rows(phase); row < n; ++row) run_row(context, phase, row);
     }
@@ -110,6 +122,8 @@ void CpuProgram::record(const Phase& phase) {
 void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, int thread) {
   if (phase.kind == Phase::Kind::matmul) return run_matmul(context, phase, thread);
   if (phase.kind == Phase::Kind::attend) return run_attend(context, phase, thread);
+  if (phase.kind == Phase::Kind::heads_gather || phase.kind == Phase::Kind::heads_multiply)
+    return run_heads(context, phase, thread);
   if (phase.kind >= Phase::Kind::moe_route) return run_moe(context, phase, thread);
   share_rows(context, context.n_rows(phase), [&](int64_t row) { run_row(context, phase, row); });
 }

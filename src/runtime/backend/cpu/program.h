@@ -42,9 +42,8 @@ void run_row(const StepContext& context, const Phase& phase, int64_t row);
 // The share of one thread; all threads call them together.
 void run_matmul(const StepContext& context, const Phase& phase, int thread);
 void run_attend(const StepContext& context, const Phase& phase, int thread);
-void run_moe(const StepContext& context, const Phase& phase, int thread);
-// Chooses the experts of all tokens and lists the tokens of each: by one thread.
-void run_moe_route(const StepContext& context, const Phase& phase);
+void run_heads(const StepContext& context, const Phase& phase, int thread);
+void run_moe(const StepContext& context, const Phase& phase, int thread);  // moe_route: by one thread
 // Applies a norm or rope node to one head [D] of a token.
 void run_head(const StepContext& context, int32_t node, int64_t token, const float* x, float* out);
 

@@ -1,5 +1,5 @@
-// One attention: keys and values of the step go into their cells, then tasks of (sequence, KV head, tile of queries or part of
-// the keys) are handed out.
+// One attention: keys and values of the step go into their cells, then tasks of (sequence, group of heads, tile of queries or
+// part of the keys) are handed out. A group is the query heads of one KV head, or a share of them where these are many.
 #include <algorithm>
 #include <cstring>
 
@@ -20,7 +20,8 @@ class AttendPhase {
         phase_(phase),
         node_(context.node(phase.nodes.front())),
         at_(std::get<AttendAttrs>(node_.attrs)),
-        n_rep_(at_.n_head / at_.n_kv_head),
+        n_rep_(heads_at_once(at_)),
+        n_groups_(at_.n_head / n_rep_),
         tile_tokens_(kTileRows / n_rep_),
         width_(padded_width(at_.head_dim)),
         thread_(thread) {
@@ -58,14 +59,23 @@ class AttendPhase {
     return context_.execution.f32(chain.empty() ? operand : context_.node(chain.front()).in[0]);
   }
 
-  bool is_streamed(const StepSequence& s) const {
-    return tile_tokens_ == 0 || s.n_tokens == 1 || s.n_tokens * n_rep_ <= kStreamRowsMax;
+  // Calls use(sequence, row) for each sequence and its first row of the batch, until that gives true. With chunks a sequence is
+  // cut where they begin, so that all tokens of a piece see the same first key.
+  template <class Use>
+  void each_piece(Use use) const {
+    const int64_t chunk = at_.is_chunked ? at_.window : 0;
+    int64_t row = 0;
+    for (StepSequence s : context_.execution.step.sequences)
+      for (int32_t left = s.n_tokens; left > 0; s.pos += s.n_tokens, row += s.n_tokens, left -= s.n_tokens) {
+        s.n_tokens = chunk > 0 ? static_cast<int32_t>(std::min<int64_t>(left, chunk - s.pos % chunk)) : left;
+        if (use(s, row)) return;
+      }
   }
+
+  bool is_streamed(const StepSequence& s) const { return s.n_tokens == 1 || s.n_tokens * n_rep_ <= kStreamRowsMax; }
   int64_t n_tiles(const StepSequence& s) const { return is_streamed(s) ? 0 : ceil_div(s.n_tokens, tile_tokens_); }
   int64_t key_end(const StepSequence& s, int64_t token) const { return s.pos + (at_.causal ? token + 1 : s.n_tokens); }
-  int64_t key_begin(const StepSequence& s, int64_t token) const {
-    return at_.window > 0 ? std::max<int64_t>(0, s.pos + token - at_.window + 1) : 0;
-  }
+  int64_t key_begin(const StepSequence& s, int64_t token) const { return at_.first_key(s.pos + token); }
   // Parts that one streamed token's keys are cut into.
   int64_t n_parts(const StepSequence& s, int64_t token) const {
     return part_keys_ == 0 ? 1 : ceil_div(key_end(s, token) - key_begin(s, token), part_keys_);
@@ -73,25 +83,34 @@ class AttendPhase {
 
   void count_work() {
     int64_t n_streamed = 0, n_keys = 0;
-    for (const StepSequence& s : context_.execution.step.sequences) {
-      n_tile_tasks_ += n_tiles(s) * at_.n_kv_head;
-      stores_first_ |= s.n_tokens > 1 && (node_.in[1] != kNone || node_.in[2] != kNone);
-      if (!is_streamed(s)) continue;
-      n_streamed += s.n_tokens * at_.n_kv_head;
-      for (int64_t i = 0; i < s.n_tokens; ++i) n_keys += (key_end(s, i) - key_begin(s, i)) * at_.n_kv_head;
-    }
+    for (const StepSequence& s : context_.execution.step.sequences)
+      stores_first_ |= (s.n_tokens > 1 || n_groups_ > at_.n_kv_head) && (node_.in[1] != kNone || node_.in[2] != kNone);
+    each_piece([&](const StepSequence& s, int64_t) {
+      n_tile_tasks_ += n_tiles(s) * n_groups_;
+      if (!is_streamed(s)) return false;
+      n_streamed += s.n_tokens * n_groups_;
+      for (int64_t i = 0; i < s.n_tokens; ++i) n_keys += (key_end(s, i) - key_begin(s, i)) * n_groups_;
+      return false;
+    });
     const int64_t tasks_wanted = kPartsPerThread * context_.pool.size();
     // At most n_streamed + tasks_wanted parts: the workspace holds twice tasks_wanted.
     if (n_streamed < tasks_wanted && context_.pool.size() > 1)
       part_keys_ = std::max(kPartKeysMin, ceil_div(n_keys, tasks_wanted));
-    for (const StepSequence& s : context_.execution.step.sequences)
-      for (int64_t i = 0; is_streamed(s) && i < s.n_tokens; ++i) n_stream_tasks_ += n_parts(s, i) * at_.n_kv_head;
+    each_piece([&](const StepSequence& s, int64_t) {
+      for (int64_t i = 0; is_streamed(s) && i < s.n_tokens; ++i) n_stream_tasks_ += n_parts(s, i) * n_groups_;
+      return false;
+    });
   }
 
-  Cells cells(TensorId id, int64_t slot, int64_t g) const {
+  // The first `width` values of the cells of one KV head.
+  Cells cells(TensorId id, int64_t slot, int64_t kv_head, int64_t width) const {
     const Tensor& cache = context_.tensor(id);
-    const int64_t width = cache.shape.dim[0], n_cells = cache.shape.dim[1], bytes = row_bytes(cache.type, width);
-    return {context_.execution.bytes(id) + (slot * at_.n_kv_head + g) * n_cells * bytes, cache.type, width, bytes, n_cells};
+    const int64_t n_cells = cache.shape.dim[1], bytes = row_bytes(cache.type, cache.shape.dim[0]);
+    return {context_.execution.bytes(id) + (slot * at_.n_kv_head + kv_head) * n_cells * bytes, cache.type, width, bytes, n_cells};
+  }
+  Cells keys(int64_t slot, int64_t kv_head) const { return cells(node_.in[3], slot, kv_head, at_.head_dim); }
+  Cells values(int64_t slot, int64_t kv_head) const {
+    return cells(node_.in[node_.in[4] == kNone ? 3 : 4], slot, kv_head, at_.head_dim_v);
   }
 
   // The head after its chain: in one of the two head buffers, or where it was.
@@ -114,14 +133,14 @@ class AttendPhase {
   }
 
   // Key and value of one token and KV head, at row `row` of the batch.
-  void store(const StepSequence& s, int64_t row, int64_t token, int64_t g) {
+  void store(const StepSequence& s, int64_t row, int64_t token, int64_t kv_head) {
     if (node_.in[1] != kNone) {
-      const float* k = prepare(phase_.k_chain, row, source_k_ + (row * at_.n_kv_head + g) * at_.head_dim);
-      store_cell(k, cells(node_.in[3], s.slot, g), s.pos + token);
+      const float* k = prepare(phase_.k_chain, row, source_k_ + (row * at_.n_kv_head + kv_head) * at_.head_dim);
+      store_cell(k, keys(s.slot, kv_head), s.pos + token);
     }
     if (node_.in[2] != kNone) {
-      const float* v = context_.execution.f32(node_.in[2]) + (row * at_.n_kv_head + g) * at_.head_dim_v;
-      store_cell(v, cells(node_.in[4], s.slot, g), s.pos + token);
+      const float* v = context_.execution.f32(node_.in[2]) + (row * at_.n_kv_head + kv_head) * at_.head_dim_v;
+      store_cell(v, values(s.slot, kv_head), s.pos + token);
     }
   }
 
@@ -140,7 +159,7 @@ class AttendPhase {
     }
   }
 
-  // Rows of q for the heads of KV head g and n_tokens tokens from batch row `row` on: [Dp, n_tokens · R], scaled.
+  // Rows of q for the heads of group g and n_tokens tokens from batch row `row` on: [Dp, n_tokens · R], scaled.
   void load_q(int64_t row, int64_t n_tokens, int64_t g) {
     const float scale = at_.softcap > 0 ? at_.scale / at_.softcap : at_.scale;
     float* q = q_;
@@ -156,15 +175,16 @@ class AttendPhase {
 
   AttendTask task(const StepSequence& s, int64_t token, int64_t n_tokens, int64_t g) const {
     const float* sinks = context_.execution.f32(node_.in[5]);
-    return {.k = cells(node_.in[3], s.slot, g),
-            .v = cells(node_.in[4], s.slot, g),
+    const int64_t kv_head = g * at_.n_kv_head / n_groups_;
+    return {.k = keys(s.slot, kv_head),
+            .v = values(s.slot, kv_head),
             .q = q_,
             .n_rows = n_tokens * n_rep_,
             .n_rep = n_rep_,
             .pos = s.pos + token,
             .key_begin = key_begin(s, token),
             .key_end = key_end(s, token + n_tokens - 1),
-            .window = at_.window,
+            .window = at_.is_chunked ? 0 : at_.window,  // key_begin says it all
             .softcap = at_.softcap,
             .causal = at_.causal,
             .sinks = sinks == nullptr ? nullptr : sinks + g * n_rep_};
@@ -175,33 +195,32 @@ class AttendPhase {
   }
 
   void run_tile(int64_t index) {
-    int64_t row = 0;
-    for (const StepSequence& s : context_.execution.step.sequences) {
-      const int64_t n = n_tiles(s) * at_.n_kv_head;
-      if (index < n) {
-        const int64_t token = index / at_.n_kv_head * tile_tokens_, g = index % at_.n_kv_head;
-        const int64_t n_tokens = std::min<int64_t>(tile_tokens_, s.n_tokens - token);
-        load_q(row + token, n_tokens, g);
-        context_.kernels.attend.tile(task(s, token, n_tokens, g), output(row + token, g), at_.n_head * at_.head_dim_v,
-                                     kernel_scratch_);
-        return;
-      }
-      index -= n;
-      row += s.n_tokens;
-    }
+    each_piece([&](const StepSequence& s, int64_t row) {
+      const int64_t n = n_tiles(s) * n_groups_;
+      if (index >= n) return index -= n, false;
+      const int64_t token = index / n_groups_ * tile_tokens_, g = index % n_groups_;
+      const int64_t n_tokens = std::min<int64_t>(tile_tokens_, s.n_tokens - token);
+      load_q(row + token, n_tokens, g);
+      context_.kernels.attend.tile(task(s, token, n_tokens, g), output(row + token, g), at_.n_head * at_.head_dim_v,
+                                   kernel_scratch_);
+      return true;
+    });
   }
 
   void run_stream(int64_t index) {
-    int64_t row = 0, item = 0, left = index;  // item: of the streamed (token, KV head) pairs
-    for (const StepSequence& s : context_.execution.step.sequences) {
+    int64_t item = 0, left = index;  // item: of the streamed (token, group) pairs
+    each_piece([&](const StepSequence& s, int64_t row) {
       for (int64_t token = 0; is_streamed(s) && token < s.n_tokens; ++token) {
-        const int64_t parts = n_parts(s, token), n = parts * at_.n_kv_head;
-        if (left < n) return stream_part(s, row + token, token, left / parts, left % parts, parts, index, item + left / parts);
+        const int64_t parts = n_parts(s, token), n = parts * n_groups_;
+        if (left < n) {
+          stream_part(s, row + token, token, left / parts, left % parts, parts, index, item + left / parts);
+          return true;
+        }
         left -= n;
-        item += at_.n_kv_head;
+        item += n_groups_;
       }
-      row += s.n_tokens;
-    }
+      return false;
+    });
   }
 
   float* partial(int64_t i) const { return context_.floats(context_.layout.partials + i * context_.layout.partials_bytes); }
@@ -235,8 +254,9 @@ class AttendPhase {
   const Phase& phase_;
   const Node& node_;
   const AttendAttrs& at_;
-  int64_t n_rep_;        // R
-  int64_t tile_tokens_;  // tokens of a full tile; 0 where one token has more heads than a tile has rows
+  int64_t n_rep_;        // R, of one group
+  int64_t n_groups_;     // G, or a multiple of it
+  int64_t tile_tokens_;  // tokens of a full tile; at least 1
   int64_t width_;        // D padded
   int thread_;
   float *q_, *head_[2], *kernel_scratch_;

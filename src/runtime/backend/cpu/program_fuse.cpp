@@ -7,7 +7,7 @@
 namespace lupo::cpu {
 namespace {
 
-bool is_row_wise(Op op) { return op != Op::linear && op != Op::attend && op != Op::moe; }
+bool is_row_wise(Op op) { return op != Op::linear && op != Op::linear_heads && op != Op::attend && op != Op::moe; }
 
 bool same_table(const RopeAttrs& a, const RopeAttrs& b) {
   const auto key = [](const RopeAttrs& r) {
@@ -35,7 +35,7 @@ class Scheduler {
     add_tables();
     for (size_t i = 0; i < graph_.nodes.size(); ++i)
       if (graph_.nodes[i].op() == Op::attend) find_chains(static_cast<int32_t>(i));
-    while (add_rows() || add_matmul() || add_attend() || add_moe()) {
+    while (add_rows() || add_matmul() || add_attend() || add_heads() || add_moe()) {
     }
     return std::move(schedule_);
   }
@@ -157,12 +157,17 @@ class Scheduler {
     last->quantized = x;
   }
 
+  bool add_heads() { return add_phases(Op::linear_heads, {Phase::Kind::heads_gather, Phase::Kind::heads_multiply}); }
   bool add_moe() {
+    using Kind = Phase::Kind;
+    return add_phases(Op::moe, {Kind::moe_route, Kind::moe_gather, Kind::moe_up, Kind::moe_act, Kind::moe_down, Kind::moe_sum});
+  }
+
+  // All phases of the first node of an op that can run.
+  bool add_phases(Op op, std::initializer_list<Phase::Kind> kinds) {
     for (int32_t i = 0; i < n_nodes(); ++i) {
-      if (is_done(i) || node(i).op() != Op::moe || !are_ready(node(i))) continue;
-      using Kind = Phase::Kind;
-      for (Kind kind : {Kind::moe_route, Kind::moe_gather, Kind::moe_up, Kind::moe_act, Kind::moe_down, Kind::moe_sum})
-        add({.kind = kind, .nodes = {i}, .over_outputs = over_outputs(node(i).out), .main_node = i});
+      if (is_done(i) || node(i).op() != op || !are_ready(node(i))) continue;
+      for (Phase::Kind kind : kinds) add({.kind = kind, .nodes = {i}, .over_outputs = over_outputs(node(i).out), .main_node = i});
       return true;
     }
     return false;
@@ -196,20 +201,28 @@ class Scheduler {
 
 int64_t aligned(int64_t bytes) { return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment; }
 
-// Room for the greatest mixture of the graph; an expert's tokens have codes of the form that their number calls for.
+// Room for the greatest mixture or linear of heads; an expert's tokens have codes of the form that their number calls for.
 template <class Take>
-WorkspaceLayout::Moe moe_layout(const Graph& graph, const Kernels& kernels, Take take) {
+WorkspaceLayout::Gathered gathered_layout(const Graph& graph, const Kernels& kernels, Take take) {
   constexpr int64_t kFloat = sizeof(float);
-  int64_t n_expert = 0, n_rows = 0, code = 0, groups = 0, n_ff = 0, width = 0;
+  int64_t n_expert = 0, n_rows = 0, code = 0, groups = 0, n_ff = 0, inputs = 0;
   const int64_t n_tokens = std::max(graph.n_batch, graph.n_outputs);
   for (const Node& node : graph.nodes) {
+    if (node.op() == Op::linear_heads) {
+      const Shape& weight = graph[node.in[0]].shape;
+      const int64_t k = weight.dim[0], n_head = weight.dim[2], few = std::min(n_tokens, kFewTokens - 1);
+      const bool quantizes = kernels.matmul.find(graph[node.in[0]].type).quantizes;
+      code = std::max(code, quantizes ? n_head * std::max(gathered_code_bytes(k, few), gathered_code_bytes(k, n_tokens)) : 0);
+      groups = std::max(groups, quantizes ? k / 32 * n_tokens * n_head : 0);
+      inputs = std::max(inputs, quantizes ? 0 : k * n_tokens * n_head);
+    }
     if (node.op() != Op::moe) continue;
     const auto& moe = std::get<MoeAttrs>(node.attrs);
     const int64_t rows = n_tokens * moe.n_used;
     n_expert = std::max(n_expert, moe.n_expert);
     n_rows = std::max(n_rows, rows);
-    n_ff = std::max(n_ff, graph[node.in[2]].shape.dim[1] * rows);
-    width = std::max(width, graph[node.out].shape.dim[0] * rows);
+    n_ff = std::max(n_ff, graph[node.in[4]].shape.dim[0] * rows);
+    inputs = std::max(inputs, std::max(graph[node.out].shape.dim[0] * rows, n_ff));
     for (size_t i : kMoeMatrices) {
       const TensorId id = node.in[i];
       const int64_t k = graph[id].shape.dim[0];
@@ -219,7 +232,7 @@ WorkspaceLayout::Moe moe_layout(const Graph& graph, const Kernels& kernels, Take
       groups = std::max(groups, quantizes ? k / 32 * rows : 0);
     }
   }
-  if (n_rows == 0) return {};
+  if (n_rows == 0 && code == 0 && inputs == 0) return {};
   return {.begin = take((n_expert + 1) * kFloat),
           .code_begin = take(2 * n_expert * static_cast<int64_t>(sizeof(int64_t))),
           .tokens = take(n_rows * kFloat),
@@ -231,7 +244,7 @@ WorkspaceLayout::Moe moe_layout(const Graph& graph, const Kernels& kernels, Take
           .sums_16 = take(2 * groups * kFloat),
           .gate = take(n_ff * kFloat),
           .up = take(n_ff * kFloat),
-          .down = take(std::max(width, n_ff) * kFloat)};
+          .inputs = take(inputs * kFloat)};
 }
 
 }  // namespace
@@ -249,12 +262,15 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
       const Tensor& weight = graph[node.in[0]];
       layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(weight.shape.dim[0]));
       if (kernels.matmul.find(weight.type).quantizes) layout.quantized_k = std::max(layout.quantized_k, weight.shape.dim[0]);
+    } else if (node.op() == Op::linear_heads) {
+      layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[0]].shape.dim[0]));
     } else if (node.op() == Op::moe) {
       for (size_t i : kMoeMatrices)
-        layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[i]].shape.dim[0]));
+        if (node.in[i] != kNone)
+          layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[i]].shape.dim[0]));
     } else if (node.op() == Op::attend) {
       const auto& at = std::get<AttendAttrs>(node.attrs);
-      const int64_t n_rep = at.n_head / at.n_kv_head, width = padded_width(at.head_dim);
+      const int64_t n_rep = heads_at_once(at), width = padded_width(at.head_dim);
       // The rows of q, one head on its way through a chain (two buffers), and the kernel's own scratch.
       const int64_t q_rows = std::max(kTileRows, padded_rows(n_rep)),
                     kernel = std::max(tile_scratch_floats(at.head_dim, at.head_dim_v), stream_scratch_floats());
@@ -270,7 +286,7 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
   layout.sums = take(k / 32 * n_rows * kFloat);
   layout.sums_16 = take(k / 16 * n_rows * kFloat);
   for (RopeTable& table : schedule.tables) table.offset = take(table.attrs.n_rot * graph.n_batch * kFloat);
-  layout.moe = moe_layout(graph, kernels, take);
+  layout.gathered = gathered_layout(graph, kernels, take);
   layout.partials_bytes = partial;
   layout.partials = take(partial * 2 * kPartsPerThread * n_threads);
   layout.thread_bytes = aligned(layout.thread_bytes);

@@ -1,6 +1,7 @@
 // Mixtures of experts: the tokens of an expert are multiplied together, each weight that is used is read once.
 //
 // A row of A = T · n_used is one token in one of its experts; rows are sorted by expert. Of each phase all threads take pieces.
+// One token alone is quantized once, for all its experts.
 #include <algorithm>
 
 #include "runtime/backend/cpu/program.h"
@@ -27,7 +28,7 @@ class Mixture {
 
   void route_all() const {
     std::fill_n(begin_, attrs_.n_expert + 1, 0);
-    int32_t* experts = ints(layout().down);  // [n_used, T], before their place is needed
+    int32_t* experts = ints(layout().inputs);  // [n_used, T], before their place is needed
     float* weights = context_.floats(layout().gate);
     for (int64_t t = 0; t < n_tokens_; ++t) {
       const int64_t at = t * attrs_.n_used;
@@ -39,13 +40,17 @@ class Mixture {
       const int32_t row = begin_[experts[at]]++;  // afterwards begin_[e] is where e ends
       tokens_[row] = static_cast<int32_t>(at / attrs_.n_used);
       slots_[at] = row;
-      weights_[row] = weights[at] * (f32(9) == nullptr ? 1 : f32(9)[experts[at]]);
+      weights_[row] = weights[at];
     }
     for (int64_t e = attrs_.n_expert; e > 0; --e) begin_[e] = begin_[e - 1];
     begin_[0] = 0;
     place_codes(weight(2).shape.dim[0], code_begin_);
     place_codes(weight(4).shape.dim[0], code_begin_ + attrs_.n_expert);
   }
+
+  // What gate and up read is gathered in so many rows.
+  int64_t n_inputs() const { return is_one_input() ? 1 : n_rows_; }
+  bool is_one_input() const { return n_tokens_ == 1 && !attrs_.weighs_input; }
 
   // Row `row` of the activations that the weight `in` is multiplied with, from x [K].
   void put(size_t in, int64_t row, const float* x) const {
@@ -55,14 +60,20 @@ class Mixture {
   void gather(int64_t row) const {
     const int64_t width = weight(2).shape.dim[0];
     const float* x = f32(0) + tokens_[row] * width;
+    float* input = inputs() + row * width;
+    if (attrs_.weighs_input) {
+      context_.kernels.vector.scale(x, weights_[row], input, width);
+      x = input;
+    } else if (!quantizes(2) || !quantizes(3)) {
+      std::copy_n(x, width, input);
+    }
     if (quantizes(2) || quantizes(3)) put(2, row, x);
-    if (!quantizes(2) || !quantizes(3)) std::copy_n(x, width, inputs() + row * width);
   }
   void act(int64_t row) const {
     const int64_t n_ff = weight(4).shape.dim[0];
     float *gate = gates() + row * n_ff, *up = ups() + row * n_ff;
-    add_bias(6, row, n_ff, gate);
-    add_bias(7, row, n_ff, up);
+    finish(2, row, n_ff, gate);
+    finish(3, row, n_ff, up);
     if (attrs_.limit > 0) clamp(gate, up, n_ff);
     context_.kernels.vector.glu(attrs_.act, gate, up, gate, n_ff);
     if (quantizes(4)) put(4, row, gate);
@@ -74,8 +85,9 @@ class Mixture {
     for (int64_t i = 0; i < attrs_.n_used; ++i) {
       const int32_t row = slots_[token * attrs_.n_used + i];
       float* part = inputs() + row * width;
-      add_bias(8, row, width, part);
-      for (int64_t c = 0; c < width; ++c) out[c] += weights_[row] * part[c];
+      finish(4, row, width, part);
+      const float weight = attrs_.weighs_input ? 1 : weights_[row];
+      for (int64_t c = 0; c < width; ++c) out[c] += weight * part[c];
     }
   }
 
@@ -99,18 +111,20 @@ class Mixture {
   int64_t n_rows() const { return n_rows_; }
   int64_t n_tokens() const { return n_tokens_; }
   // F32 activations: those of gate and up lie where the down products come later, those of down are act's results.
-  float* inputs() const { return context_.floats(layout().down); }
+  float* inputs() const { return context_.floats(layout().inputs); }
   float* gates() const { return context_.floats(layout().gate); }
   float* ups() const { return context_.floats(layout().up); }
 
  private:
-  const WorkspaceLayout::Moe& layout() const { return context_.layout.moe; }
+  const WorkspaceLayout::Gathered& layout() const { return context_.layout.gathered; }
   int32_t* ints(int64_t offset) const { return reinterpret_cast<int32_t*>(context_.workspace + offset); }
   const float* f32(size_t i) const { return context_.execution.f32(node_.in[i]); }
   const Tensor& weight(size_t i) const { return context_.tensor(node_.in[i]); }
   bool quantizes(size_t i) const { return context_.kernels.matmul.find(weight(i).type).quantizes; }
-  void add_bias(size_t in, int64_t row, int64_t n, float* y) const {
-    const float* bias = f32(in);  // [n, E]
+  // The scale and the bias of a row's expert on what the weight `in` gave.
+  void finish(size_t in, int64_t row, int64_t n, float* y) const {
+    const float *bias = f32(in + kMoeBias), *scale = f32(in + kMoeScale);  // [n, E], [E]
+    if (scale != nullptr) context_.kernels.vector.scale(y, scale[expert_of(row)], y, n);
     if (bias != nullptr) context_.kernels.vector.add(y, bias + expert_of(row) * n, y, n);
   }
   // Makes silu(gate) · up what MoeAttrs::limit says: g · sigmoid(s g) = silu(s g) / s.
@@ -124,8 +138,10 @@ class Mixture {
 
   // The codes of expert e's rows that the weight `in` is multiplied with.
   QuantizedRows rows_of(size_t in, int64_t e) const {
-    const int64_t k = weight(in).shape.dim[0], row = begin_[e], count = begin_[e + 1] - row;
-    std::byte* codes = context_.workspace + layout().codes + code_begin_[in == 4 ? attrs_.n_expert + e : e];
+    const bool is_shared = in != 4 && is_one_input();
+    const int64_t k = weight(in).shape.dim[0], row = is_shared ? 0 : begin_[e], count = begin_[e + 1] - begin_[e];
+    std::byte* codes = context_.workspace + layout().codes;
+    if (!is_shared) codes += code_begin_[in == 4 ? attrs_.n_expert + e : e];
     return {k,
             count,
             reinterpret_cast<ActivationChunk*>(codes),
@@ -139,10 +155,7 @@ class Mixture {
     int64_t offset = 0;
     for (int64_t e = 0; e < attrs_.n_expert; ++e) {
       out[e] = offset;
-      const int64_t count = begin_[e + 1] - begin_[e];
-      const int64_t bytes = count < kFewTokens ? count * activation_chunks(k) * static_cast<int64_t>(sizeof(ActivationChunk))
-                                               : code_bytes(k, count);
-      offset += (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+      offset += gathered_code_bytes(k, begin_[e + 1] - begin_[e]);
     }
   }
 
@@ -151,8 +164,8 @@ class Mixture {
     const int64_t k = tensor.shape.dim[0], n_out = tensor.shape.dim[1], row = begin_[e], count = begin_[e + 1] - row;
     const std::byte* data = context_.execution.bytes(node_.in[in]) + e * tensor.rows_apart * row_bytes(tensor.type, k);
     context_.kernels.matmul.find(tensor.type)
-        .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(in, e), count}, out + row * n_out, n_out,
-                  context_.thread_scratch(thread));
+        .multiply({data, tensor.type, k}, begin, end, {in != 4 && is_one_input() ? x : x + row * k, rows_of(in, e), count},
+                  out + row * n_out, n_out, context_.thread_scratch(thread));
   }
 
   const StepContext& context_;
@@ -168,12 +181,11 @@ class Mixture {
 
 }  // namespace
 
-void run_moe_route(const StepContext& context, const Phase& phase) { Mixture(context, phase).route_all(); }
-
 void run_moe(const StepContext& context, const Phase& phase, int thread) {
   const Mixture moe(context, phase);
   switch (phase.kind) {
-    case Phase::Kind::moe_gather: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.gather(row); });
+    case Phase::Kind::moe_route: return moe.route_all();
+    case Phase::Kind::moe_gather: return share_rows(context, moe.n_inputs(), [&](int64_t row) { moe.gather(row); });
     case Phase::Kind::moe_up:
       return moe.multiply(std::array<size_t, 2>{2, 3}, moe.inputs(), std::array{moe.gates(), moe.ups()}, thread);
     case Phase::Kind::moe_act: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.act(row); });

@@ -46,9 +46,21 @@ class RowNode {
   }
   void operator()(const SliceAttrs& slice) const { slice_row(slice, width(0), in(0), out_); }
   void operator()(const JoinAttrs& join) const { join_row(join, width(0), width(1), in(0), in(1), out_); }
-  void operator()(const LinearAttrs&) const {}  // never row-wise: program_matmul.cpp
-  void operator()(const AttendAttrs&) const {}  // program_attend.cpp
-  void operator()(const MoeAttrs&) const {}     // program_moe.cpp
+  void operator()(const ClampAttrs& clamp) const {
+    const float* x = in(0);
+    for (int64_t i = 0; i < n_; ++i) out_[i] = std::clamp(x[i], -clamp.limit, clamp.limit);
+  }
+  void operator()(const XieluAttrs& attrs) const {
+    const float* x = in(0);
+    for (int64_t i = 0; i < n_; ++i) out_[i] = static_cast<float>(xielu(attrs, x[i]));
+  }
+  void operator()(const TemperatureAttrs& temperature) const {
+    vector().scale(in(0), temperature_of(temperature, context_.execution.i32(node_.in[1])[row_]), out_, n_);
+  }
+  void operator()(const LinearHeadsAttrs&) const {}  // program_heads.cpp
+  void operator()(const LinearAttrs&) const {}       // never row-wise: program_matmul.cpp
+  void operator()(const AttendAttrs&) const {}       // program_attend.cpp
+  void operator()(const MoeAttrs&) const {}          // program_moe.cpp
 
   void run_norm(const NormAttrs& norm, const float* x, float* out) const {
     vector().norm(x, context_.execution.f32(node_.in[1]), context_.execution.f32(node_.in[2]), out, norm.width, norm.eps,
