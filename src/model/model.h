@@ -26,6 +26,7 @@ struct ModelFacts {
 class Model {
  public:
   static Result<Model> open(const std::string& path);
+  static Result<Model> from_file(gguf::File file);
 
   const gguf::File& file() const { return *file_; }
   const gguf::Metadata& metadata() const { return file_->metadata(); }
