@@ -3,8 +3,12 @@
 namespace lupo {
 
 Result<Model> Model::open(const std::string& path) {
-  Model model;
   TRY_ASSIGN(gguf::File file, gguf::File::open(path));
+  return from_file(std::move(file));
+}
+
+Result<Model> Model::from_file(gguf::File file) {
+  Model model;
   model.file_ = std::make_unique<gguf::File>(std::move(file));
   TRY_ASSIGN(const std::string_view architecture, model.metadata().string("general.architecture"));
   TRY_ASSIGN(model.arch_, find_arch(architecture));

@@ -20,6 +20,7 @@ namespace lupo {
 class Model {
  public:
   static Result<Model> open(const std::string& path);
+  static Result<Model> from_file(gguf::File file);
 
   const gguf::File& file() const { return *file_; }
   const gguf::Metadata& metadata() const { return file_->metadata(); }

@@ -47,8 +47,8 @@ Result<void> read_rope(const HparamReader& reader, Hparams& hp) {
   TRY_ASSIGN(rope.n_rot, reader.integer_or("rope.dimension_count", hp.head_dim, 2, kHeadDimMax));
   if (rope.n_rot > hp.head_dim || rope.n_rot % 2 != 0)
     return fail(Layer::model, "bad-value",
-                fmt::format("{} is {}, wanted an even number up to the head size {}", reader.key("rope.dimension_count"),
-                            rope.n_rot, hp.head_dim),
+                fmt::format("{} is {}, wanted an even number up to the head size {} ({})", reader.key("rope.dimension_count"),
+                            rope.n_rot, hp.head_dim, reader.key("attention.key_length")),
                 kFix);
   TRY_ASSIGN(rope.freq_base, reader.number_or("rope.freq_base", 10000, 1, 1e12));
   if (reader.has("rope.scaling.type")) {
@@ -117,7 +117,8 @@ Result<std::vector<int64_t>> HparamReader::per_layer(std::string_view name, int6
   TRY_ASSIGN(const int64_t n_nextn, integer_or(kNextn, 0, 0, kLayersMax));
   if (static_cast<int64_t>(values.size()) == n_layer + n_nextn) values.resize(static_cast<size_t>(n_layer));
   if (static_cast<int64_t>(values.size()) != n_layer)
-    return fail(Layer::model, "bad-value", fmt::format("{} has {} items for {} layers", key(name), values.size(), n_layer), kFix);
+    return fail(Layer::model, "bad-value",
+                fmt::format("{} has {} items for {} layers ({})", key(name), values.size(), n_layer, key("block_count")), kFix);
   for (size_t l = 0; l < values.size(); ++l)
     if (values[l] < min || values[l] > max)
       return fail(Layer::model, "bad-value", fmt::format("{}[{}] is {}, wanted {} to {}", key(name), l, values[l], min, max),
@@ -191,7 +192,13 @@ Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating
   static_assert(static_cast<int>(Gating::sigmoid) == 1 && static_cast<int>(Gating::softmax_used) == 2);
   TRY_ASSIGN(moe.n_expert, reader.integer_or("expert_count", 0, 0, kExpertsMax));
   if (moe.n_expert == 0) return {};
-  TRY_ASSIGN(moe.n_used, reader.integer("expert_used_count", 1, moe.n_expert));
+  TRY_ASSIGN(moe.n_used, reader.integer_or("expert_used_count", 0, 0, kExpertsMax));
+  if (moe.n_used < 1 || moe.n_used > moe.n_expert)
+    return fail(Layer::model, "bad-value",
+                fmt::format("{} is {}, wanted 1 to {} = {}", reader.key("expert_used_count"),
+                            reader.has("expert_used_count") ? std::to_string(moe.n_used) : "missing", reader.key("expert_count"),
+                            moe.n_expert),
+                kFix);
   TRY(read_gating(reader, moe));
   TRY(read_expert_groups(reader, moe));
   TRY_ASSIGN(moe.normalise, reader.flag_or("expert_weights_norm", normalise));
@@ -216,9 +223,12 @@ Result<Hparams> read_common_hparams(const HparamReader& reader) {
   TRY_ASSIGN(hp.n_ff, reader.per_layer("feed_forward_length", hp.n_layer, 1, kFfMax));
   TRY_ASSIGN(hp.n_vocab, read_n_vocab(reader));
   TRY(read_heads(reader, hp));
-  hp.norm_is_rms = reader.has("attention.layer_norm_rms_epsilon") || !reader.has("attention.layer_norm_epsilon");
-  TRY_ASSIGN(hp.norm_eps,
-             reader.number(hp.norm_is_rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 0, 1));
+  constexpr const char *kRms = "attention.layer_norm_rms_epsilon", *kMean = "attention.layer_norm_epsilon";
+  if (!reader.has(kRms) && !reader.has(kMean))
+    return fail(Layer::model, "missing-key",
+                fmt::format("{} and {} are missing, one is wanted", reader.key(kRms), reader.key(kMean)), kFix);
+  hp.norm_is_rms = reader.has(kRms);
+  TRY_ASSIGN(hp.norm_eps, reader.number(hp.norm_is_rms ? kRms : kMean, 0, 1));
   TRY(read_rope(reader, hp));
   return hp;
 }

@@ -19,16 +19,18 @@ Result<void> read(const HparamReader& reader, Hparams& hp) {
   hp.moe.act = Activation::gelu;
   TRY_ASSIGN(hp.head_dim_local, reader.integer_or("attention.key_length_swa", hp.head_dim, 1, kHeadDimMax));
   TRY_ASSIGN(const int64_t head_dim_v, reader.integer_or("attention.value_length_swa", hp.head_dim_local, 1, kHeadDimMax));
-  TRY_ASSIGN(hp.n_rot_local, reader.integer_or("rope.dimension_count_swa", hp.head_dim_local, 2, hp.head_dim_local));
+  TRY_ASSIGN(hp.n_rot_local, reader.integer_or("rope.dimension_count_swa", hp.head_dim_local, 2, kHeadDimMax));
   const auto refuse = [](std::string what) {
     return fail(Layer::model, "bad-value", std::move(what), "lupo inspect MODEL --keys  # and convert the file again");
   };
   if (hp.head_dim_local != head_dim_v || hp.head_dim != hp.head_dim_v)
-    return refuse(fmt::format("{} and {} are {} and {}, those of layers with a window {} and {}: keys and values must be as wide",
+    return refuse(fmt::format("{} and {} are {} and {}, {} and {} are {} and {}: keys and values must be as wide",
                               reader.key("attention.key_length"), reader.key("attention.value_length"), hp.head_dim,
-                              hp.head_dim_v, hp.head_dim_local, head_dim_v));
-  if (hp.n_rot_local % 2 != 0)
-    return refuse(fmt::format("{} is {}, wanted an even number", reader.key("rope.dimension_count_swa"), hp.n_rot_local));
+                              hp.head_dim_v, reader.key("attention.key_length_swa"), reader.key("attention.value_length_swa"),
+                              hp.head_dim_local, head_dim_v));
+  if (hp.n_rot_local > hp.head_dim_local || hp.n_rot_local % 2 != 0)
+    return refuse(fmt::format("{} is {}, wanted an even number up to {} = {}", reader.key("rope.dimension_count_swa"),
+                              hp.n_rot_local, reader.key("attention.key_length_swa"), hp.head_dim_local));
   return {};
 }
 

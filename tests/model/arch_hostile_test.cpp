@@ -1,0 +1,157 @@
+// Hostile hyper-parameters: every key of every golden, and the keys that goldens of other architectures have, with values that
+// make no sense. A model either opens, plans and runs, or says which key or which tensors are at fault.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "model/arch_goldens.h"
+#include "model/gguf/writer.h"
+
+namespace lupo {
+namespace {
+
+struct Variant {
+  std::string what;
+  std::function<void(gguf::Writer&, std::string_view key)> apply;
+};
+
+template <class T>
+Variant scalar(const char* what, T value) {
+  return {what, [value](gguf::Writer& writer, std::string_view key) { writer.set(key, value); }};
+}
+
+template <class T>
+Variant array(std::string what, size_t count, T value) {
+  return {std::move(what), [items = std::vector<T>(count, value)](gguf::Writer& writer, std::string_view key) {
+            writer.set_array(key, std::span<const T>(items));
+          }};
+}
+
+constexpr size_t kForAllKeys = 7;
+
+const std::vector<Variant>& variants() {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
+  static const std::vector<Variant> list = {
+      scalar<uint32_t>("0", 0),
+      scalar<uint64_t>("2^63", uint64_t{1} << 63),
+      scalar<float>("-1.0", -1),
+      scalar<float>("1e30", 1e30f),
+      scalar<float>("nan", kNan),
+      scalar<std::string_view>("a string", "yarn"),
+      array<uint32_t>("an empty array", 0, 0),
+      // Up to here for all keys, from here on for those that the file has.
+      scalar<uint32_t>("1", 1),
+      scalar<uint32_t>("7", 7),
+      scalar<int32_t>("-1", -1),
+      scalar<uint32_t>("2^31", uint32_t{1} << 31),
+      scalar<int64_t>("-2^63", INT64_MIN),
+      scalar<float>("0.0", 0),
+      scalar<float>("1e-30", 1e-30f),
+      scalar<double>("1e300", 1e300),
+      scalar<float>("inf", kInfinity),
+      scalar<float>("-inf", -kInfinity),
+      scalar<bool>("true", true),
+      array<float>("floats", 4, kNan),
+  };
+  return list;
+}
+
+// Arrays as long as the layers are many, and longer.
+std::vector<Variant> layer_variants(size_t n_layer) {
+  return {array<uint32_t>("zeros", n_layer, 0), array<uint32_t>("ones", n_layer, 1),
+          array<int64_t>("negative items", n_layer, -1), array<uint64_t>("items of 2^63", n_layer, uint64_t{1} << 63),
+          array<uint32_t>("5000 items", 5000, 1)};
+}
+
+gguf::Writer copy_without(const gguf::File& file, std::string_view left_out) {
+  gguf::Writer writer;
+  for (const auto& [key, value] : file.metadata().entries())
+    if (key != left_out) writer.set(key, value);
+  for (const gguf::TensorInfo& tensor : file.tensors())
+    EXPECT_TRUE(writer.add_tensor(tensor.name, tensor.type, std::span(tensor.dim).first(static_cast<size_t>(tensor.n_dims)),
+                                  {tensor.data, static_cast<size_t>(tensor.bytes)}));
+  return writer;
+}
+
+struct Known {
+  std::set<std::string> suffixes;               // of the architectures' keys in all goldens
+  std::map<std::string, std::string> first_of;  // architecture: its first golden
+};
+
+const Known& known() {
+  static const Known known = [] {
+    Known all;
+    for (const std::string& name : golden_names()) {
+      const auto file = gguf::File::open(kGoldens / (name + ".gguf"));
+      if (!file) continue;
+      const std::string architecture(*file->metadata().string("general.architecture"));
+      all.first_of.emplace(architecture, name);
+      for (const auto& [key, value] : file->metadata().entries())
+        if (key.starts_with(architecture + ".")) all.suffixes.insert(std::string(key.substr(architecture.size() + 1)));
+    }
+    return all;
+  }();
+  return known;
+}
+
+// Empty when the file is met as it should be; what is wrong otherwise.
+std::string fault_of(const gguf::Writer& writer, std::string_view key) {
+  auto bytes = writer.to_bytes();
+  if (!bytes) return bytes.error().what;
+  auto file = gguf::File::from_bytes(std::move(*bytes), "hostile");
+  if (!file) return {};  // the reader's own tests
+  const auto model = Model::from_file(std::move(*file));
+  if (!model) {
+    const Error& error = model.error();
+    const bool is_named = error.what.find(key) != std::string::npos || error.what.find("tensor '") != std::string::npos;
+    return is_named ? "" : fmt::format("the error names neither key nor tensor: {}", error.what);
+  }
+  const auto planned = preview(*model, Machine{}, {.n_threads = 1});
+  if (!planned) return fmt::format("no plan: {}", planned.error().what);
+  const auto engine = load(*model, "ref", 8, 4);
+  if (!engine) return fmt::format("no engine: {}", engine.error().what);
+  const std::array<int32_t, 3> ids{0, 0, 0};
+  const StepSequence sequence{0, 3, 0};
+  const int32_t last = 2;
+  const Result<void> ran = (*engine)->run({ids, {&sequence, 1}, {&last, 1}});
+  return ran || ran.error().code == "non-finite" ? "" : ran.error().what;
+}
+
+class ArchHostile : public testing::TestWithParam<std::string> {};
+
+TEST_P(ArchHostile, bad_keys_are_named_or_harmless) {
+  const auto file = gguf::File::open(kGoldens / (GetParam() + ".gguf"));
+  ASSERT_TRUE(file) << file.error().what;
+  const std::string architecture(*file->metadata().string("general.architecture")), prefix = architecture + ".";
+  // Its own keys; of one golden of each architecture all others too.
+  const bool tries_all = known().first_of.at(architecture) == GetParam();
+  std::set<std::string> keys;
+  for (const auto& [key, value] : file->metadata().entries())
+    if (tries_all || key.starts_with(prefix)) keys.insert(std::string(key));
+  if (tries_all)
+    for (const std::string& suffix : known().suffixes) keys.insert(prefix + suffix);
+  const int64_t n_layer = *file->metadata().integer(prefix + "block_count", 1, 1024);
+  const gguf::Writer whole = copy_without(*file, "");
+  for (const std::string& key : keys) {
+    EXPECT_EQ(fault_of(copy_without(*file, key), key), "") << key << " is missing";
+    const auto try_all = [&](std::span<const Variant> list) {
+      for (const Variant& variant : list) {
+        gguf::Writer writer = whole;
+        variant.apply(writer, key);
+        EXPECT_EQ(fault_of(writer, key), "") << key << " is " << variant.what;
+      }
+    };
+    const bool is_own = file->metadata().find(key) != nullptr;
+    try_all(std::span(variants()).first(is_own ? variants().size() : kForAllKeys));
+    if (is_own) try_all(layer_variants(static_cast<size_t>(n_layer)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiny, ArchHostile, testing::ValuesIn(golden_names()), golden_test_name);
+
+}  // namespace
+}  // namespace lupo
