@@ -7,7 +7,8 @@
 namespace lupo {
 namespace {
 
-bool synchronises(Op op) { return op == Op::linear || op == Op::attend || op == Op::glu || op == Op::moe; }
+bool has_fixed_state(Op op) { return op == Op::conv || op == Op::scan || op == Op::delta; }
+bool synchronises(Op op) { return op == Op::linear || op == Op::attend || op == Op::glu || op == Op::moe || has_fixed_state(op); }
 
 // The kernel of a type, or the slowest there is.
 KernelSpeed kernel_of(const Calibration& calibration, Type type) {
@@ -39,6 +40,9 @@ double step_seconds(const Graph& graph, const Calibration& calibration, int64_t 
     if (node.op() == Op::attend)
       seconds +=
           std::max(per_second(cost.state_bytes, calibration.read_gbps / 2), per_second(cost.flops, calibration.attend_gflops));
+    // A state is read and written; its products are rows', of vectors, not of matrices.
+    if (has_fixed_state(node.op()))
+      seconds += std::max(per_second(cost.state_bytes, calibration.read_gbps), cost.flops / 8 * calibration.row_seconds);
     if (node.op() == Op::norm || node.op() == Op::glu)
       seconds += calibration.row_seconds * static_cast<double>(graph[node.out].shape.elements(n_tokens, 1));
   }

@@ -12,8 +12,27 @@
 
 namespace lupo {
 
-enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select, moe, slice, join };
-inline constexpr int kOpCount = 15;
+enum class Op : uint8_t {
+  embed,
+  norm,
+  linear,
+  rope,
+  attend,
+  glu,
+  activate,
+  add,
+  mul,
+  scale,
+  softcap,
+  select,
+  moe,
+  slice,
+  join,
+  conv,
+  scan,
+  delta
+};
+inline constexpr int kOpCount = 18;
 
 std::string_view op_name(Op op);
 
@@ -68,8 +87,8 @@ struct GluAttrs {
 struct ActivateAttrs {
   Activation act;
 };                   // in: x; out = act(x)
-struct AddAttrs {};  // in: a [C, T], b [C, T]
-struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or F32 weight [C]
+struct AddAttrs {};  // in: a [C, T], b [C, T] or an F32 weight of C values
+struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or an F32 weight of C values
 struct ScaleAttrs {
   float factor;
 };  // in: x
@@ -113,8 +132,34 @@ struct JoinAttrs {
   bool is_shared = false;  // b has one group
 };
 
-using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
-                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs>;
+// The ops that follow keep a state of fixed size. A sequence of the step at position 0 begins with a state of zeros, whatever is
+// there; no other reset exists. R = Graph::n_fixed() states: that of slot s is the s-th.
+
+// Causal convolution over time of each channel. in: x F32 [C, T], weight F32 [K, C], bias F32 [C] or kNone, state F32
+// [C, K−1, 1, R]: the last inputs, oldest first; out F32 [C, T] = bias + Σ_j weight_j · x of K−1−j tokens before.
+struct ConvAttrs {};
+inline constexpr int64_t kConvWidthMax = 32;  // K
+
+// Selective state space: of head h with P values, h ← exp(dt · a) h + dt · x bᵀ, y = h c + d · x. in: x F32 [P·H, T], dt F32
+// [H, T], a F32 [1, H] or [N, H], b and c F32 [N·n_group, T], d F32 of H values, state F32 [N, P, H, R]; out F32 [P·H, T].
+// Successive heads share the b and c of a group. Source: Mamba, arXiv 2312.00752 (P = 1, a for each N); Mamba 2, arXiv
+// 2405.21060.
+struct ScanAttrs {
+  int64_t n_head, head_dim;
+  int64_t n_group = 1;
+};
+
+// Gated delta rule: of each value head S ← e^g S;  S ← S + k (beta (v − Sᵀk))ᵀ;  out = Sᵀq. in: q and k F32 [Dk·n_key_head, T],
+// v F32 [Dv·n_head, T], g and beta F32 [n_head, T], state F32 [Dk, Dv, n_head, R]; out F32 [Dv·n_head, T].
+// Source: Gated DeltaNet, arXiv 2412.06464.
+struct DeltaAttrs {
+  int64_t n_head, n_key_head;
+  bool tiled = false;  // value head h reads key head h mod n_key_head; else successive heads share one
+};
+
+using Attrs =
+    std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs, MulAttrs,
+                 ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs, ConvAttrs, ScanAttrs, DeltaAttrs>;
 static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

@@ -30,6 +30,7 @@ struct GraphRequest {
   int64_t n_batch = 512;                        // greatest T of a step
   int64_t n_outputs = 1;                        // greatest O of a step, ≤ n_batch
   Type k_type = Type::f16, v_type = Type::f16;  // of the cache: f32, f16, bf16, q8_0 or q4_0
+  int64_t n_checkpoints = 0;                    // copies of each slot's states of fixed size
 };
 
 using Value = TensorId;
@@ -61,12 +62,16 @@ class Builder {
   };
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
   void ignore(std::string_view name) { used_.insert(name); }
+  void ignore_block(int64_t layer);
+  // What the graph leaves out of the file and the user should know.
+  void note(std::string text) { graph_.notes.push_back(std::move(text)); }
 
   // Ops; `name` is the GGUF name without ".weight" / ".bias". A bias is used where the file has one.
   Value embed(const std::string& name, int64_t width, int64_t n_vocab, float scale = 1);
   // A learned vector for each position [width, T]; a context beyond the n_positions of the table is refused.
   Value embed_positions(const std::string& name, int64_t width, int64_t n_positions);
   Value norm(Value x, const std::string& name, int64_t width, float eps, bool rms = true);
+  Value norm(Value x, int64_t width, float eps);  // RMS norm without a weight
   Value linear(Value x, const std::string& name, int64_t n_out) { return linear(x, name, n_out, {0, n_out}); }
   Value linear(Value x, const std::string& name, int64_t n_out, Rows rows);
   Value rope(Value x, const RopeAttrs& attrs, Value factors = kNone);
@@ -83,6 +88,10 @@ class Builder {
   // Side by side in each of n_group parts of a row; `is_shared`: b has one part, that all get.
   Value join(Value a, Value b, int64_t n_group, bool is_shared = false);
   Value select_outputs(Value x);
+  // Ops with a state of fixed size, which they make. conv: of `width` tokens; scan: b and c have n_state values a group.
+  Value conv(Value x, const std::string& name, int64_t width);
+  Value scan(Value x, Value dt, Value a, Value b, Value c, Value d, int64_t n_state, const ScanAttrs& attrs);
+  Value delta(Value q, Value k, Value v, Value g, Value beta, int64_t key_dim, int64_t value_dim, const DeltaAttrs& attrs);
   // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down; biases where the file has
   // them.
   Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,

@@ -1,81 +1,14 @@
 // Every architecture against logits from outside, on tiny random models; see tests/goldens/arch/make_arch_goldens.py.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
 
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <numeric>
 #include <set>
 
-#include "model/model.h"
-#include "runtime/backend/cpu/cpu_backend.h"
-#include "runtime/runtime.h"
+#include "arch_golden.h"
 
 namespace lupo {
 namespace {
-
-const std::filesystem::path kGoldens = LUPO_TESTS_DIR "/goldens/arch";
-
-std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kGoldens))
-    if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-nlohmann::json golden(const std::string& name) { return nlohmann::json::parse(std::ifstream(kGoldens / (name + ".json"))); }
-
-Result<std::unique_ptr<Engine>> load(const Model& model, const std::string& backend, int64_t n_ctx, int64_t n_batch,
-                                     Type kv = Type::f32) {
-  return Engine::load(
-      model, Machine{},
-      {.backend = backend, .n_ctx = n_ctx, .n_batch = n_batch, .n_outputs = n_batch, .k_type = kv, .v_type = kv, .n_threads = 2});
-}
-
-// Logits [n_tokens][V] of ids run in chunks of at most `chunk`.
-std::vector<std::vector<float>> run(Engine& engine, const std::vector<int32_t>& ids, size_t chunk) {
-  std::vector<std::vector<float>> rows;
-  for (size_t at = 0; at < ids.size(); at += chunk) {
-    const size_t count = std::min(chunk, ids.size() - at);
-    std::vector<int32_t> outputs(count);
-    std::iota(outputs.begin(), outputs.end(), 0);
-    const StepSequence sequence{0, static_cast<int32_t>(count), static_cast<int64_t>(at)};
-    const Result<void> ran = engine.run({std::span(ids).subspan(at, count), {&sequence, 1}, outputs});
-    EXPECT_TRUE(ran) << ran.error().what;
-    for (size_t i = 0; i < count; ++i)
-      rows.emplace_back(engine.logits(static_cast<int64_t>(i)).begin(), engine.logits(static_cast<int64_t>(i)).end());
-  }
-  return rows;
-}
-
-double worst_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, static_cast<double>(std::abs(a[i] - b[i])));
-  return worst;
-}
-
-class ArchGolden : public testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    golden_ = golden(GetParam());
-    ids_ = golden_["ids"].get<std::vector<int32_t>>();
-    auto model = Model::open(kGoldens / (GetParam() + ".gguf"));
-    ASSERT_TRUE(model) << model.error().what;
-    model_.emplace(std::move(*model));
-  }
-  // F32 weights: nothing is rounded but the sums, except by the reference's GELU, which it looks up in a table of halves. With
-  // other weights the cpu backend rounds activations to 16 bits.
-  double tolerance() const { return golden_.value("rounds", false) ? 3e-3 : golden_.value("gelu", false) ? 1e-2 : 5e-4; }
-
-  nlohmann::json golden_;
-  std::vector<int32_t> ids_;
-  std::optional<Model> model_;
-};
 
 TEST_P(ArchGolden, logits_equal_the_reference) {
   for (const char* backend : kBackends) {
@@ -140,11 +73,7 @@ TEST_P(ArchGolden, nothing_beside_the_plan_grows_with_context_or_batch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tiny, ArchGolden, testing::ValuesIn(golden_names()), [](const auto& info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Tiny, ArchGolden, testing::ValuesIn(golden_names()), golden_test_name);
 
 TEST(ArchGoldens, every_architecture_has_one) {
   std::set<std::string> with_golden;

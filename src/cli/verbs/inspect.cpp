@@ -34,6 +34,7 @@ struct Verdict {
   std::string not_run_because;      // empty when lupo can run it
   std::vector<Error> faults;        // why it cannot although it should
   std::vector<std::string> tokenizer_notes;
+  std::vector<std::string> notes;  // of the architecture
 };
 
 Verdict judge(const gguf::File& file, const gguf::FileName& name) {
@@ -45,7 +46,7 @@ Verdict judge(const gguf::File& file, const gguf::FileName& name) {
   }
   const Result<Model> model = Model::open(file.path());
   if (model)
-    verdict.facts = model->facts();
+    verdict.facts = model->facts(), verdict.notes = model->notes();
   else
     verdict.not_run_because = model.error().what;
   if (!model && model.error().code == "unknown-architecture") return verdict;
@@ -199,6 +200,8 @@ Json describe(const gguf::File& file, const Options& options, const gguf::FileNa
               {"license", text("general.license")},
               {"supported", verdict.not_run_because.empty()},
               {"reason", verdict.not_run_because.empty() ? Json() : Json(valid_utf8(verdict.not_run_because))}};
+  out["notes"] = Json::array();
+  for (const std::string& note : verdict.notes) out["notes"].push_back(valid_utf8(note));
   out["params_total"] = verdict.facts ? verdict.facts->params_total : params;
   out["params_active"] = verdict.facts ? Json(verdict.facts->params_active) : Json();
   out["bytes_per_token"] = verdict.facts ? Json(verdict.facts->bytes_per_token) : Json();
@@ -233,6 +236,7 @@ void print_facts(const Json& facts) {
   row("architecture", shown(facts["architecture"]));
   row("name", shown(facts["name"]));
   row("lupo runs it", facts["supported"] ? "yes" : "no: " + shown(facts["reason"]));
+  for (const Json& note : facts["notes"]) row("", shown(note));
   row("parameters", format_count(facts["params_total"]));
   if (!facts["params_active"].is_null() && facts["params_active"] != facts["params_total"])
     row("  active", format_count(facts["params_active"]));

@@ -81,7 +81,9 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
   const int64_t n_head = hp.n_head[static_cast<size_t>(layer)], n_kv_head = hp.n_kv_head[static_cast<size_t>(layer)];
   const int64_t n_q = n_head * hp.head_dim, n_k = n_kv_head * hp.head_dim, n_v = n_kv_head * hp.head_dim_v;
   const int64_t n_total = n_q + n_k + n_v;
-  Value q = project(b, h, {"attn_q", n_q, 0}, n_total);                // [H·D, T]
+  Value q = style.gated ? b.linear(h, b.block("attn_q"), 2 * n_q) : project(b, h, {"attn_q", n_q, 0}, n_total);  // [H·D, T]
+  const Value gate = style.gated ? b.slice(q, n_head, hp.head_dim, hp.head_dim) : kNone;
+  if (style.gated) q = b.slice(q, n_head, 0, hp.head_dim);
   Value k = project(b, h, {"attn_k", n_k, n_q}, n_total);              // [G·D, T]
   const Value v = project(b, h, {"attn_v", n_v, n_q + n_k}, n_total);  // [G·Dv, T]
   const auto turn = [&] {
@@ -104,8 +106,9 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
                            .scale = scale,
                            .window = style.window,
                            .softcap = hp.attention_softcap};
-  const Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend,
-                               style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
+  Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend,
+                         style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
+  if (style.gated) mixed = b.glu(gate, mixed, Activation::sigmoid);
   return b.linear(mixed, b.block("attn_output"), hp.n_embd);
 }
 
@@ -143,7 +146,7 @@ Ffn experts(Ffn dense) {
   };
 }
 
-Value decoder(Builder& b, const Hparams& hp, const Block& block) {
+Value decoder(Builder& b, const Hparams& hp, const Block& block, const char* output_norm) {
   Value x = b.embed("token_embd", hp.n_embd, hp.n_vocab, hp.embed_scale);  // [C, T]
   if (b.has("position_embd.weight")) x = b.add(x, b.embed_positions("position_embd", hp.n_embd, hp.n_ctx_train));
   for (int64_t layer = 0; layer < hp.n_layer; ++layer) {
@@ -151,7 +154,10 @@ Value decoder(Builder& b, const Hparams& hp, const Block& block) {
     x = block(x, layer);
   }
   b.at_layer(-1);
-  x = b.norm(b.select_outputs(x), "output_norm", hp.n_embd, hp.norm_eps, hp.norm_is_rms);    // [C, O]
+  for (int64_t layer = hp.n_layer; layer < hp.n_layer + hp.n_nextn; ++layer) b.ignore_block(layer);
+  if (hp.n_nextn > 0)
+    b.note(fmt::format("blocks after blk.{} ({}): they predict further tokens and are not used", hp.n_layer - 1, hp.n_nextn));
+  x = b.norm(b.select_outputs(x), output_norm, hp.n_embd, hp.norm_eps, hp.norm_is_rms);      // [C, O]
   Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
   if (hp.logit_scale != 1) logits = b.scale(logits, hp.logit_scale);
   return hp.logit_softcap > 0 ? b.softcap(logits, hp.logit_softcap) : logits;
@@ -159,8 +165,14 @@ Value decoder(Builder& b, const Hparams& hp, const Block& block) {
 
 Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const RopeParams& rope, const AttentionStyle& style,
                        const Ffn& ffn, const BlockNorms& norms) {
+  const Mixer mixer = [&](Value h) { return attention(b, hp, h, layer, rope, style); };
+  return sequential_block(b, hp, x, layer, mixer, ffn, norms);
+}
+
+Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const Mixer& mixer, const Ffn& ffn,
+                       const BlockNorms& norms) {
   const auto norm = [&](Value v, const char* name) { return name == nullptr ? v : block_norm(b, hp, v, name); };
-  const Value mixed = attention(b, hp, norm(x, norms.before_attention), layer, rope, style);
+  const Value mixed = mixer(norm(x, norms.before_attention));
   x = b.add(x, scaled(b, hp, norm(mixed, norms.after_attention)));
   const Value fed = ffn(b, hp, norm(x, norms.before_ffn), layer);
   return b.add(x, scaled(b, hp, norm(fed, norms.after_ffn)));

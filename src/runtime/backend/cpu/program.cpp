@@ -110,6 +110,7 @@ void CpuProgram::record(const Phase& phase) {
 void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, int thread) {
   if (phase.kind == Phase::Kind::matmul) return run_matmul(context, phase, thread);
   if (phase.kind == Phase::Kind::attend) return run_attend(context, phase, thread);
+  if (phase.kind == Phase::Kind::state) return run_state(context, phase);
   if (phase.kind >= Phase::Kind::moe_route) return run_moe(context, phase, thread);
   share_rows(context, context.n_rows(phase), [&](int64_t row) { run_row(context, phase, row); });
 }

@@ -7,7 +7,8 @@
 namespace lupo::cpu {
 namespace {
 
-bool is_row_wise(Op op) { return op != Op::linear && op != Op::attend && op != Op::moe; }
+bool has_fixed_state(Op op) { return op == Op::conv || op == Op::scan || op == Op::delta; }
+bool is_row_wise(Op op) { return op != Op::linear && op != Op::attend && op != Op::moe && !has_fixed_state(op); }
 
 bool same_table(const RopeAttrs& a, const RopeAttrs& b) {
   const auto key = [](const RopeAttrs& r) {
@@ -35,7 +36,7 @@ class Scheduler {
     add_tables();
     for (size_t i = 0; i < graph_.nodes.size(); ++i)
       if (graph_.nodes[i].op() == Op::attend) find_chains(static_cast<int32_t>(i));
-    while (add_rows() || add_matmul() || add_attend() || add_moe()) {
+    while (add_rows() || add_matmul() || add_attend() || add_moe() || add_state()) {
     }
     return std::move(schedule_);
   }
@@ -163,6 +164,15 @@ class Scheduler {
       using Kind = Phase::Kind;
       for (Kind kind : {Kind::moe_route, Kind::moe_gather, Kind::moe_up, Kind::moe_act, Kind::moe_down, Kind::moe_sum})
         add({.kind = kind, .nodes = {i}, .over_outputs = over_outputs(node(i).out), .main_node = i});
+      return true;
+    }
+    return false;
+  }
+
+  bool add_state() {
+    for (int32_t i = 0; i < n_nodes(); ++i) {
+      if (is_done(i) || !has_fixed_state(node(i).op()) || !are_ready(node(i))) continue;
+      add({.kind = Phase::Kind::state, .nodes = {i}, .main_node = i});
       return true;
     }
     return false;

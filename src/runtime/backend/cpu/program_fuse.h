@@ -5,6 +5,7 @@
 //           is quantized at the end for the phase that follows
 //   matmul  all linears of one input, so that its activations are quantized once: q, k and v; gate and up
 //   attend  one attention with the norms and rotations of its q and k, which are applied as heads are read
+//   state   one op with a state of fixed size (conv, scan, delta)
 //   moe     one mixture of experts, in six phases: route, gather, up (with gate), act, down, sum
 //   tables  cos and sin of every distinct rotary embedding, once a step
 // The graph stays as it is; a phase only lists nodes. Pure functions.
@@ -20,7 +21,7 @@
 namespace lupo::cpu {
 
 struct Phase {
-  enum class Kind : uint8_t { rows, matmul, attend, tables, moe_route, moe_gather, moe_up, moe_act, moe_down, moe_sum };
+  enum class Kind : uint8_t { rows, matmul, attend, state, tables, moe_route, moe_gather, moe_up, moe_act, moe_down, moe_sum };
   Kind kind;
   std::vector<int32_t> nodes{};               // attend: the attention alone
   std::vector<int32_t> q_chain{}, k_chain{};  // attend: norm and rope nodes, in the order that they apply
