@@ -7,11 +7,9 @@
 namespace lupo {
 namespace {
 
-bool synchronises(Op op) {
-  return op == Op::linear || op == Op::linear_heads || op == Op::attend || op == Op::glu || op == Op::moe;
-}
-
+bool has_fixed_state(Op op) { return op == Op::conv || op == Op::scan || op == Op::delta; }
 bool has_weights(Op op) { return op == Op::linear || op == Op::linear_heads || op == Op::moe; }
+bool synchronises(Op op) { return has_weights(op) || op == Op::attend || op == Op::glu || has_fixed_state(op); }
 
 // The kernel of a type, or the slowest there is.
 KernelSpeed kernel_of(const Calibration& calibration, Type type) {
@@ -43,6 +41,9 @@ double step_seconds(const Graph& graph, const Calibration& calibration, int64_t 
     if (node.op() == Op::attend)
       seconds +=
           std::max(per_second(cost.state_bytes, calibration.read_gbps / 2), per_second(cost.flops, calibration.attend_gflops));
+    // A state is read and written; its products are rows', of vectors, not of matrices.
+    if (has_fixed_state(node.op()))
+      seconds += std::max(per_second(cost.state_bytes, calibration.read_gbps), cost.flops / 8 * calibration.row_seconds);
     if (node.op() == Op::norm || node.op() == Op::glu)
       seconds += calibration.row_seconds * static_cast<double>(graph[node.out].shape.elements(n_tokens, 1));
   }
@@ -64,8 +65,7 @@ std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
     if (node.op() == Op::linear || node.op() == Op::linear_heads) bytes[graph[node.in[0]].type] += graph.bytes_max(node.in[0]);
     const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
     if (moe == nullptr) continue;
-    for (size_t i : kMoeMatrices)
-      bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
+    for (size_t i : kMoeMatrices) bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
   }
   return bytes;
 }

@@ -5,6 +5,6 @@
 
 namespace lupo {
 
-enum class Activation : uint8_t { silu, gelu, gelu_erf, relu, relu_squared, sigmoid, tanh };
+enum class Activation : uint8_t { silu, gelu, gelu_erf, relu, relu_squared, sigmoid, tanh, softplus };
 
 }  // namespace lupo

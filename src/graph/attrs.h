@@ -31,9 +31,12 @@ enum class Op : uint8_t {
   linear_heads,
   clamp,
   xielu,
-  temperature
+  temperature,
+  conv,
+  scan,
+  delta
 };
-inline constexpr int kOpCount = 19;
+inline constexpr int kOpCount = 22;
 
 std::string_view op_name(Op op);
 
@@ -97,8 +100,8 @@ struct GluAttrs {
 struct ActivateAttrs {
   Activation act;
 };                   // in: x; out = act(x)
-struct AddAttrs {};  // in: a [C, T], b [C, T]
-struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or F32 weight [C] or [1]
+struct AddAttrs {};  // in: a [C, T], b [C, T] or an F32 weight of C values
+struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or an F32 weight of C values or of one
 struct ScaleAttrs {
   float factor;
 };  // in: x
@@ -131,7 +134,9 @@ struct MoeAttrs {
   float limit = 0;  // > 0: gpt-oss's act(g, u) = g · sigmoid(1.702 g) · (u + 1), g at most and |u| at most the limit
 };
 inline constexpr float kOssSlope = 1.702f;
-inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};  // where gate, up (it may be kNone) and down stand in `in`
+// Where gate, up and down stand among the operands, and how far behind each its bias and its scale.
+inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};
+inline constexpr size_t kMoeBias = 4, kMoeScale = 7;
 
 // in: x F32 [n_group·W, T]; out F32 [n_group·size, T]: of each group of W values those from `offset` on.
 struct SliceAttrs {
@@ -165,9 +170,34 @@ struct TemperatureAttrs {
   int64_t n_ctx_orig, offset = 0;
 };
 
+// The ops that follow keep a state of fixed size. A sequence of the step at position 0 begins with a state of zeros, whatever is
+// there; no other reset exists. R = Graph::n_fixed() states: that of slot s is the s-th.
+
+// Causal convolution over time of each channel. in: x F32 [C, T], weight F32 [K, C], bias F32 [C] or kNone, state F32
+// [C, K−1, 1, R]: the last inputs, oldest first; out F32 [C, T] = bias + Σ_j weight_j · x of K−1−j tokens before.
+struct ConvAttrs {};
+inline constexpr int64_t kConvWidthMax = 32;  // K
+
+// Selective state space: of head h with P values, h ← exp(dt · a) h + dt · x bᵀ, y = h c + d · x. in: x F32 [P·H, T], dt F32
+// [H, T], a F32 [1, H] or [N, H], b and c F32 [N·n_group, T], d F32 of H values, state F32 [N, P, H, R]; out F32 [P·H, T].
+// Successive heads share the b and c of a group. Source: Mamba, arXiv 2312.00752 (P = 1, a for each N); Mamba 2, arXiv
+// 2405.21060.
+struct ScanAttrs {
+  int64_t n_head, head_dim;
+  int64_t n_group = 1;
+};
+
+// Gated delta rule: of each value head S ← e^g S;  S ← S + k (beta (v − Sᵀk))ᵀ;  out = Sᵀq. in: q and k F32 [Dk·n_key_head, T],
+// v F32 [Dv·n_head, T], g and beta F32 [n_head, T], state F32 [Dk, Dv, n_head, R]; out F32 [Dv·n_head, T].
+// Source: Gated DeltaNet, arXiv 2412.06464.
+struct DeltaAttrs {
+  int64_t n_head, n_key_head;
+  bool tiled = false;  // value head h reads key head h mod n_key_head; else successive heads share one
+};
+
 using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
                            MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs, LinearHeadsAttrs,
-                           ClampAttrs, XieluAttrs, TemperatureAttrs>;
+                           ClampAttrs, XieluAttrs, TemperatureAttrs, ConvAttrs, ScanAttrs, DeltaAttrs>;
 static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

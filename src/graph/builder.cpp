@@ -29,6 +29,7 @@ Builder::Builder(const WeightTable& weights, const GraphRequest& request) : weig
   graph_.n_outputs = request.n_outputs;
   graph_.n_ctx = request.n_ctx;
   graph_.n_seq = request.n_seq;
+  graph_.n_checkpoints = request.n_checkpoints;
   graph_.tokens = add_tensor({Type::i32, {{kTokens, 1, 1, 1}}, Life::input, StatePolicy::none, "tokens"});
   graph_.positions = add_tensor({Type::i32, {{kTokens, 1, 1, 1}}, Life::input, StatePolicy::none, "positions"});
   graph_.outputs = add_tensor({Type::i32, {{kOutputs, 1, 1, 1}}, Life::input, StatePolicy::none, "outputs"});
@@ -114,10 +115,6 @@ Value Builder::embed_positions(const std::string& name, int64_t width, int64_t n
 Value Builder::norm(Value x, const std::string& name, int64_t width, float eps, bool rms) {
   const Value weight = vector(name + ".weight", width), bias = vector_if(name + ".bias", width);
   return add_node(NormAttrs{width, eps, rms}, {x, weight, bias});
-}
-
-Value Builder::norm_plain(Value x, int64_t width, float eps, bool rms) {
-  return add_node(NormAttrs{width, eps, rms}, {x, kNone, kNone});
 }
 
 // A weight of a node that cannot be made: its shape is not known, but it is not surplus either, and its absence is worth a line.
@@ -206,6 +203,25 @@ Value Builder::moe(Value x, Value router, const std::string& gate, const std::st
   const auto scale = [&](const std::string& name) { return vector_if(name + ".scale", attrs.n_expert); };
   return add_node(attrs, {x, router, g, u, d, selection, bias(gate, n_ff), bias(up, n_ff), bias(down, width), scale(gate),
                           scale(up), scale(down)});
+}
+
+Value Builder::conv(Value x, const std::string& name, int64_t width) {
+  if (x == kNone) return expect(name), kNone;
+  const int64_t n_channels = graph_[x].shape.dim[0];
+  const Value weight = matrix(name + ".weight", width, n_channels), bias = vector_if(name + ".bias", n_channels);
+  const Shape shape{{n_channels, width - 1, 1, graph_.n_fixed()}};
+  return add_node(ConvAttrs{}, {x, weight, bias, state("conv_state", Type::f32, shape, StatePolicy::fixed)});
+}
+
+Value Builder::scan(Value x, Value dt, Value a, Value b, Value c, Value d, int64_t n_state, const ScanAttrs& attrs) {
+  const Shape shape{{n_state, attrs.head_dim, attrs.n_head, graph_.n_fixed()}};
+  return add_node(attrs, {x, dt, a, b, c, d, state("scan_state", Type::f32, shape, StatePolicy::fixed)});
+}
+
+Value Builder::delta(Value q, Value k, Value v, Value g, Value beta, int64_t key_dim, int64_t value_dim,
+                     const DeltaAttrs& attrs) {
+  const Shape shape{{key_dim, value_dim, attrs.n_head, graph_.n_fixed()}};
+  return add_node(attrs, {q, k, v, g, beta, state("delta_state", Type::f32, shape, StatePolicy::fixed)});
 }
 
 Value Builder::select_outputs(Value x) { return add_node(SelectAttrs{}, {x, graph_.outputs}); }

@@ -30,6 +30,7 @@ struct GraphRequest {
   int64_t n_batch = 512;                        // greatest T of a step
   int64_t n_outputs = 1;                        // greatest O of a step, ≤ n_batch
   Type k_type = Type::f16, v_type = Type::f16;  // of the cache: f32, f16, bf16, q8_0 or q4_0
+  int64_t n_checkpoints = 0;                    // copies of each slot's states of fixed size
 };
 
 using Value = TensorId;
@@ -98,6 +99,12 @@ class Builder {
   Value select_outputs(Value x);
   // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down, up with gate's name where
   // both lie in one [C, 2·n_ff, E]; biases, and a scale for each expert (NAME.scale), where the file has them.
+  // Ops with a state of fixed size, which they make. conv: of `width` tokens; scan: b and c have n_state values a group.
+  Value conv(Value x, const std::string& name, int64_t width);
+  Value scan(Value x, Value dt, Value a, Value b, Value c, Value d, int64_t n_state, const ScanAttrs& attrs);
+  Value delta(Value q, Value k, Value v, Value g, Value beta, int64_t key_dim, int64_t value_dim, const DeltaAttrs& attrs);
+  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down; biases where the file has
+  // them.
   Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
             const MoeAttrs& attrs, Value selection = kNone);
 

@@ -80,11 +80,14 @@ struct Graph {
   int64_t n_outputs = 0;                                        // greatest O of a step
   int64_t n_ctx = 0;                                            // cells of a full-attention slot
   int64_t n_seq = 1;                                            // S
+  int64_t n_checkpoints = 0;                                    // copies of each slot's states of fixed size
   TensorId tokens = kNone, positions = kNone, outputs = kNone;  // inputs: I32 [T], I32 [T], I32 [O]
   TensorId logits = kNone;                                      // output: F32 [V, O]
   std::vector<std::string> notes;                               // what of the file is left out, for the user to read
 
   const Tensor& operator[](TensorId id) const { return tensors[static_cast<size_t>(id)]; }
+  // States in a tensor of policy fixed: those of the slots, then the checkpoints of slot 0, of slot 1, …
+  int64_t n_fixed() const { return n_seq * (1 + n_checkpoints); }
   // Bytes of a tensor at the graph's greatest T and O.
   int64_t bytes_max(TensorId id) const;
 };

@@ -13,12 +13,13 @@ Result<Model> Model::from_file(gguf::File file) {
   TRY_ASSIGN(const std::string_view architecture, model.metadata().string("general.architecture"));
   TRY_ASSIGN(model.arch_, find_arch(architecture));
   const HparamReader reader(model.metadata(), std::string(architecture));
-  TRY_ASSIGN(model.hparams_, read_common_hparams(reader));
+  TRY_ASSIGN(model.hparams_, read_common_hparams(reader, model.arch_->hybrid));
   if (model.arch_->read != nullptr) TRY(model.arch_->read(reader, model.hparams_));
   for (const gguf::TensorInfo& tensor : model.file_->tensors())
     model.weights_.emplace(tensor.name, WeightInfo{tensor.type, {tensor.dim}});
-  TRY_ASSIGN(const Graph graph, model.graph({.n_ctx = 1, .n_batch = 1}));
+  TRY_ASSIGN(Graph graph, model.graph({.n_ctx = 1, .n_batch = 1}));
   model.facts_ = facts_of(graph);
+  model.notes_ = std::move(graph.notes);
   return model;
 }
 

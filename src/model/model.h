@@ -26,7 +26,8 @@ class Model {
   const gguf::Metadata& metadata() const { return file_->metadata(); }
   const Hparams& hparams() const { return hparams_; }
   const Arch& arch() const { return *arch_; }
-  const ModelFacts& facts() const { return facts_; }  // with a cache in F16
+  const ModelFacts& facts() const { return facts_; }                // with a cache in F16
+  const std::vector<std::string>& notes() const { return notes_; }  // Graph::notes
   // Made at the first call ({model, …} when the vocabulary is broken or its kind unknown); the logits verb needs none.
   Result<const Tokenizer*> tokenizer() const;
 
@@ -40,6 +41,7 @@ class Model {
   const Arch* arch_ = nullptr;
   Hparams hparams_;
   ModelFacts facts_;
+  std::vector<std::string> notes_;
   mutable std::unique_ptr<Tokenizer> tokenizer_;
 };
 

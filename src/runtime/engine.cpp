@@ -43,7 +43,8 @@ Result<Sized> size_for(const Model& model, const Backend& backend, const Runtime
                        .n_batch = options.n_batch > 0 ? options.n_batch : kBatchDefault,
                        .n_outputs = options.n_outputs,
                        .k_type = options.k_type,
-                       .v_type = options.v_type};
+                       .v_type = options.v_type,
+                       .n_checkpoints = options.n_checkpoints};
   request.n_batch = std::min(request.n_batch, n_ctx * options.n_seq);
   request.n_outputs = std::min(request.n_outputs, request.n_batch);
   Sized sized;
@@ -73,6 +74,8 @@ Result<void> check_options(const RuntimeOptions& options) {
     return refuse(fmt::format("{} sequences, 1 to 1024 are possible", options.n_seq), "--batch 1");
   if (options.n_threads < 0 || options.n_threads > 1024)
     return refuse(fmt::format("{} threads, 1 to 1024 are possible", options.n_threads), "--threads 0  # chooses");
+  if (options.n_checkpoints < 0 || options.n_checkpoints > 16)
+    return refuse(fmt::format("{} checkpoints, 0 to 16 are possible", options.n_checkpoints), "leave it out");
   if (options.n_batch < 0 || options.n_outputs < 0) return refuse("a negative batch", "leave it out");
   return {};
 }
@@ -101,6 +104,9 @@ Result<Decided> decide(const Model& model, const Machine& machine, const Runtime
   decided.reasons.push_back(fmt::format("context {}: {}", n_ctx, why));
   decided.reasons.push_back(fmt::format("KV cache {}/{}: {} when full", type_info(options.k_type).name,
                                         type_info(options.v_type).name, format_bytes(sized.plan.bytes.kv)));
+  if (sized.plan.bytes.state > 0)
+    decided.reasons.push_back(fmt::format("recurrent state {}: the same at any length, with {} copies to go back to",
+                                          format_bytes(sized.plan.bytes.state), options.n_checkpoints));
   decided.reasons.insert(decided.reasons.end(), sized.graph.notes.begin(), sized.graph.notes.end());
   decided.fits = machine.ram.available_bytes == 0 || sized.plan.bytes.total() <= room;
   decided.graph = std::move(sized.graph);
@@ -121,11 +127,12 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, const Machine& 
   if (!decided.fits)
     return fail(
         Layer::memory, "does-not-fit",
-        fmt::format("the model at a context of {} needs {} (weights {}, KV cache {}, scratch {}), {} are free, of which {} stay "
+        fmt::format("the model at a context of {} needs {} (weights {}, KV cache {}, state {}, scratch {}), {} are free, of "
+                    "which {} stay "
                     "in reserve",
                     decided.graph.n_ctx, format_bytes(decided.plan.bytes.total()), format_bytes(decided.plan.bytes.weights),
-                    format_bytes(decided.plan.bytes.kv), format_bytes(decided.plan.bytes.scratch),
-                    format_bytes(decided.available_bytes), format_bytes(kReserveBytes)),
+                    format_bytes(decided.plan.bytes.kv), format_bytes(decided.plan.bytes.state),
+                    format_bytes(decided.plan.bytes.scratch), format_bytes(decided.available_bytes), format_bytes(kReserveBytes)),
         fmt::format("--ctx {} or --kv-type q8_0, or a smaller quantization  # lupo plan MODEL shows what fits",
                     std::max(kContextMin, decided.graph.n_ctx / 2)));
   auto engine = std::unique_ptr<Engine>(new Engine(model));

@@ -31,6 +31,8 @@ struct RuntimeOptions {
   int64_t n_seq = 1;
   int64_t n_batch = 0;    // greatest number of tokens of a step; 0: 512
   int64_t n_outputs = 1;  // greatest number of rows of logits of a step
+  // Copies of a sequence's states of fixed size, for Session to go back to: of the last prompt and of the one before.
+  int64_t n_checkpoints = 2;
   Type k_type = Type::f16, v_type = Type::f16;
   int n_threads = 0;  // 0: as many as the machine has use for
 };

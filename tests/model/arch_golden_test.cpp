@@ -1,33 +1,14 @@
 // Every architecture against logits from outside, on tiny random models; see tests/goldens/arch/make_arch_goldens.py.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
 
 #include <algorithm>
 #include <set>
 
-#include "model/arch_goldens.h"
+#include "arch_golden.h"
 
 namespace lupo {
 namespace {
-
-class ArchGolden : public testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    golden_ = golden(GetParam());
-    ids_ = golden_["ids"].get<std::vector<int32_t>>();
-    auto model = Model::open(kGoldens / (GetParam() + ".gguf"));
-    ASSERT_TRUE(model) << model.error().what;
-    model_.emplace(std::move(*model));
-  }
-  // F32 weights: nothing is rounded but the sums, except by the reference's GELU, which it looks up in a table of halves. With
-  // other weights the cpu backend rounds activations to 16 bits.
-  double tolerance() const { return golden_.value("rounds", false) ? 3e-3 : golden_.value("gelu", false) ? 1e-2 : 5e-4; }
-
-  nlohmann::json golden_;
-  std::vector<int32_t> ids_;
-  std::optional<Model> model_;
-};
 
 TEST_P(ArchGolden, logits_equal_the_reference) {
   for (const char* backend : kBackends) {

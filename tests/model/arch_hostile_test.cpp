@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "model/arch_goldens.h"
+#include "arch_golden.h"
 #include "model/gguf/writer.h"
 
 namespace lupo {

@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "model/arch_goldens.h"
+#include "arch_golden.h"
 
 namespace lupo {
 namespace {

@@ -35,6 +35,7 @@ struct Verdict {
   std::string not_run_because;      // empty when lupo can run it
   std::vector<Error> faults;        // why it cannot although it should
   std::vector<std::string> tokenizer_notes;
+  std::vector<std::string> notes;  // of the architecture
 };
 
 Verdict judge(const gguf::File& file, const gguf::FileName& name) {
@@ -46,7 +47,7 @@ Verdict judge(const gguf::File& file, const gguf::FileName& name) {
   }
   const Result<Model> model = Model::open(file.path());
   if (model)
-    verdict.facts = model->facts();
+    verdict.facts = model->facts(), verdict.notes = model->notes();
   else
     verdict.not_run_because = model.error().what;
   if (!model && model.error().code == "unknown-architecture") return verdict;
@@ -200,6 +201,8 @@ Json describe(const gguf::File& file, const Options& options, const gguf::FileNa
               {"license", text("general.license")},
               {"supported", verdict.not_run_because.empty()},
               {"reason", verdict.not_run_because.empty() ? Json() : Json(valid_utf8(verdict.not_run_because))}};
+  out["notes"] = Json::array();
+  for (const std::string& note : verdict.notes) out["notes"].push_back(valid_utf8(note));
   for (const char* unknown : {"params_active", "bytes_per_token", "kv_bytes_per_token", "kv", "state_bytes"})
     out[unknown] = Json();
   out["params_total"] = params;
@@ -235,6 +238,7 @@ void print_facts(const Json& facts, const Verdict& verdict) {
   row("architecture", shown(facts["architecture"]));
   row("name", shown(facts["name"]));
   row("lupo runs it", facts["supported"] ? "yes" : "no: " + shown(facts["reason"]));
+  for (const Json& note : facts["notes"]) row("", shown(note));
   if (!verdict.facts) row("parameters", format_count(facts["params_total"]));
   for (const auto& [label, text] : verdict.facts ? fact_lines(*verdict.facts) : decltype(fact_lines({}))()) row(label, text);
   std::string types;

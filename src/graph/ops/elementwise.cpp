@@ -13,16 +13,20 @@ Result<Shape> infer_unary(const Graph& graph, const Node& node) {
   return graph[node.in[0]].shape;
 }
 
-// Two operands of one shape; mul also takes a vector [C], one value a token [1, T] or one value [1] as the second.
+// Two operands of one shape; add and mul also take a weight of C values, mul one value a token [1, T] or a weight of one.
 Result<Shape> infer_binary(const Graph& graph, const Node& node) {
   TRY(check_rows(op_name(node.op()), graph, node.in[0], 0));
   const Shape& a = graph[node.in[0]].shape;
-  if (node.op() == Op::mul && graph[node.in[1]].life == Life::weight)
-    TRY(check_vector("mul", graph, node.in[1], graph[node.in[1]].shape.dim[0] == 1 ? 1 : a.dim[0]));
-  else if (node.op() == Op::mul && graph[node.in[1]].shape == Shape{{1, a.dim[1], 1, 1}} && graph[node.in[1]].type == Type::f32)
+  const Tensor& second = graph[node.in[1]];
+  if (node.op() != Op::glu && second.life == Life::weight) {
+    if (second.type != Type::f32 ||
+        (second.shape.elements(0, 0) != a.dim[0] && !(node.op() == Op::mul && second.shape.elements(0, 0) == 1)))
+      return bad_operand(op_name(node.op()), graph, node.in[1], fmt::format("{} values of F32", a.dim[0]));
+  } else if (node.op() == Op::mul && second.shape == Shape{{1, a.dim[1], 1, 1}} && second.type == Type::f32) {
     return a;
-  else if (graph[node.in[1]].shape != a || graph[node.in[1]].type != Type::f32)
+  } else if (second.shape != a || second.type != Type::f32) {
     return bad_operand(op_name(node.op()), graph, node.in[1], "F32 " + to_string(a));
+  }
   return a;
 }
 
@@ -37,6 +41,11 @@ void each(const Execution& run, const Node& node, Function function) {
   for (int64_t i = 0, n = run.elements(node.out); i < n; ++i) out[i] = static_cast<float>(function(i, static_cast<double>(x[i])));
 }
 
+// After how many values the second operand begins again: a weight has a value for each of a token.
+int64_t period_of(const Execution& run, const Node& node) {
+  return run.graph[node.in[1]].life == Life::weight ? run.graph[node.out].shape.dim[0] : run.elements(node.out);
+}
+
 void reference_glu(const Execution& run, const Node& node) {
   const float* up = run.f32(node.in[1]);  // [F, T]
   const Activation act = std::get<GluAttrs>(node.attrs).act;
@@ -49,17 +58,17 @@ void reference_activate(const Execution& run, const Node& node) {
 }
 
 void reference_add(const Execution& run, const Node& node) {
-  const float* b = run.f32(node.in[1]);  // [C, T]
-  each(run, node, [&](int64_t i, double a) { return a + b[i]; });
+  const float* b = run.f32(node.in[1]);  // [C, T] or [C]
+  const int64_t period = period_of(run, node);
+  each(run, node, [&](int64_t i, double a) { return a + b[i % period]; });
 }
 
 void reference_mul(const Execution& run, const Node& node) {
   const float* b = run.f32(node.in[1]);  // [C, T], [C], [1, T] or [1]
   const int64_t width = run.graph[node.out].shape.dim[0];
-  const bool is_weight = run.graph[node.in[1]].life == Life::weight;
-  if (width > 1 && !is_weight && run.graph[node.in[1]].shape.dim[0] == 1)
+  if (width > 1 && run.graph[node.in[1]].shape.dim[0] == 1 && run.graph[node.in[1]].life != Life::weight)
     return each(run, node, [&](int64_t i, double a) { return a * b[i / width]; });
-  const int64_t period = is_weight ? run.graph[node.in[1]].shape.dim[0] : run.elements(node.out);
+  const int64_t period = period_of(run, node);
   each(run, node, [&](int64_t i, double a) { return a * b[i % period]; });
 }
 
@@ -98,6 +107,7 @@ double activation(Activation act, double x) {
     case Activation::relu_squared: return x > 0 ? x * x : 0;
     case Activation::sigmoid: return 1 / (1 + std::exp(-x));
     case Activation::tanh: return std::tanh(x);
+    case Activation::softplus: return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
   }
   return x;
 }

@@ -48,7 +48,7 @@ const OpInfo& op_info(Op op);
 
 // Defined beside their ops.
 extern const OpInfo embed_op, norm_op, linear_op, rope_op, attend_op, glu_op, activate_op, add_op, mul_op, scale_op, softcap_op,
-    select_op, moe_op, slice_op, join_op, linear_heads_op, clamp_op, xielu_op, temperature_op;
+    select_op, moe_op, slice_op, join_op, linear_heads_op, clamp_op, xielu_op, temperature_op, conv_op, scan_op, delta_op;
 
 // act(x) and xIELU as the reference computes them.
 double activation(Activation act, double x);
@@ -62,6 +62,9 @@ void route(const MoeAttrs& moe, const float* router, const float* selection, int
 
 // cos and sin of the rotation of each of the n_rot/2 pairs at a position, attention factor included. factors: [n_rot/2] or null.
 void rope_table(const RopeAttrs& rope, int64_t position, const float* factors, float* cosine, float* sine);
+
+// The key head that a value head of delta reads.
+int64_t delta_key_head(const DeltaAttrs& delta, int64_t head);
 
 // One row of slice, of n values, and one of join, of n_a and n_b values.
 void slice_row(const SliceAttrs& slice, int64_t n, const float* x, float* out);

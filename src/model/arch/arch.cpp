@@ -88,7 +88,9 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
     const Value value = project(b, h, p, n_q + n_k + n_v);
     return hp.clamp_qkv > 0 ? b.clamp(value, hp.clamp_qkv) : value;
   };
-  Value q = part({"attn_q", n_q, 0});                // [H·D, T]
+  Value q = style.gated ? b.linear(h, b.block("attn_q"), 2 * n_q) : part({"attn_q", n_q, 0});  // [H·D, T]
+  const Value gate = style.gated ? b.slice(q, n_head, hp.head_dim, hp.head_dim) : kNone;
+  if (style.gated) q = b.slice(q, n_head, 0, hp.head_dim);
   Value k = part({"attn_k", n_k, n_q});              // [G·D, T]
   const Value v = part({"attn_v", n_v, n_q + n_k});  // [G·Dv, T]
   const auto turn = [&] {
@@ -116,8 +118,9 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
                            .window = style.window,
                            .softcap = hp.attention_softcap,
                            .is_chunked = style.is_chunked};
-  const Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend,
-                               style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
+  Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend,
+                         style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
+  if (style.gated) mixed = b.glu(gate, mixed, Activation::sigmoid);
   const Value result = b.linear(mixed, b.block("attn_output"), hp.n_embd);
   return hp.attention_result_scale == 1 ? result : b.scale(result, hp.attention_result_scale);
 }
@@ -168,14 +171,14 @@ Value embedding(Builder& b, const Hparams& hp) {
   return b.add(x, b.embed_positions("position_embd", hp.n_embd, hp.n_ctx_train));
 }
 
-Value head(Builder& b, const Hparams& hp, Value x) {
-  x = model_norm(b, hp, b.select_outputs(x), "output_norm");                                 // [C, O]
+Value head(Builder& b, const Hparams& hp, Value x, const char* output_norm) {
+  x = model_norm(b, hp, b.select_outputs(x), output_norm);                                   // [C, O]
   Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
   if (hp.logit_scale != 1) logits = b.scale(logits, hp.logit_scale);
   return hp.logit_softcap > 0 ? b.softcap(logits, hp.logit_softcap) : logits;
 }
 
-Value decoder(Builder& b, const Hparams& hp, const Block& block) {
+Value decoder(Builder& b, const Hparams& hp, const Block& block, const char* output_norm) {
   Value x = embedding(b, hp);
   for (int64_t layer = 0; layer < hp.n_layer; ++layer) {
     b.at_layer(layer);
@@ -184,13 +187,19 @@ Value decoder(Builder& b, const Hparams& hp, const Block& block) {
   for (int64_t layer = hp.n_layer; layer < hp.n_layer + hp.n_nextn; ++layer)
     b.ignore_block(layer, "multi-token prediction (MTP), which lupo does not run");
   b.at_layer(-1);
-  return head(b, hp, x);
+  return head(b, hp, x, output_norm);
 }
 
 Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const RopeParams& rope, const AttentionStyle& style,
                        const Ffn& ffn, const BlockNorms& norms) {
+  const Mixer mixer = [&](Value h) { return attention(b, hp, h, layer, rope, style); };
+  return sequential_block(b, hp, x, layer, mixer, ffn, norms);
+}
+
+Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const Mixer& mixer, const Ffn& ffn,
+                       const BlockNorms& norms) {
   const auto norm = [&](Value v, const char* name) { return name == nullptr ? v : block_norm(b, hp, v, name); };
-  const Value mixed = attention(b, hp, norm(x, norms.before_attention), layer, rope, style);
+  const Value mixed = mixer(norm(x, norms.before_attention));
   x = b.add(x, scaled(b, hp, norm(mixed, norms.after_attention)));
   const Value fed = ffn(b, hp, norm(x, norms.before_ffn), layer);
   return b.add(x, scaled(b, hp, norm(fed, norms.after_ffn)));

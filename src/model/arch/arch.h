@@ -14,6 +14,7 @@ struct Arch {
   std::string_view name;                                          // general.architecture
   Result<void> (*read)(const HparamReader& reader, Hparams& hp);  // beyond the common ones; null when there is nothing
   Value (*build)(Builder& builder, const Hparams& hp);            // gives the logits
+  bool hybrid = false;                                            // zeros in the keys of heads and feed-forward are meant
 };
 
 // Each defined in its own file: arch_llama, arch_qwen2, …
@@ -39,6 +40,7 @@ struct AttentionStyle {
   bool is_chunked = false;       // it does not slide: AttendAttrs::is_chunked
   bool has_temperature = false;  // hp.temperature
   Value factors = kNone;         // rope frequency factors [n_rot/2]
+  bool gated = false;            // attn_q gives of each head the query, then a gate; its sigmoid times the head's result
   bool sinks = false;            // attn_sinks: a score of each head that takes part in the softmax and has no value
 };
 
@@ -62,9 +64,9 @@ Ffn experts(Ffn dense);
 
 // Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap.
 using Block = std::function<Value(Value x, int64_t layer)>;
-Value embedding(Builder& b, const Hparams& hp);      // [C, T]
-Value head(Builder& b, const Hparams& hp, Value x);  // x [C, T]; [V, O]
-Value decoder(Builder& b, const Hparams& hp, const Block& block);
+Value embedding(Builder& b, const Hparams& hp);                                               // [C, T]
+Value head(Builder& b, const Hparams& hp, Value x, const char* output_norm = "output_norm");  // x [C, T]; [V, O]
+Value decoder(Builder& b, const Hparams& hp, const Block& block, const char* output_norm = "output_norm");
 // Where the norms of a block stand, by name; null: there is none.
 struct BlockNorms {
   const char *before_attention = "attn_norm", *after_attention = nullptr;
@@ -72,7 +74,11 @@ struct BlockNorms {
 };
 inline constexpr BlockNorms kNormsAround{"attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm"};
 inline constexpr BlockNorms kNormsAfter{nullptr, "post_attention_norm", nullptr, "post_ffw_norm"};
-// One block: x += attention, x += ffn, each part times hp.residual_scale.
+// One block: x += mixer, x += ffn, each part times hp.residual_scale. The mixer is what lets tokens see each other, by default
+// attention.
+using Mixer = std::function<Value(Value h)>;
+Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const Mixer& mixer, const Ffn& ffn,
+                       const BlockNorms& norms = {});
 Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const RopeParams& rope, const AttentionStyle& style,
                        const Ffn& ffn, const BlockNorms& norms = {});
 // The decoder most models are: x += attention(norm(x)); x += ffn(norm(x)), or both at once where hp.parallel.

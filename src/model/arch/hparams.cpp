@@ -16,21 +16,23 @@ constexpr int64_t kContextMax = (int64_t{1} << 31) - 1;  // positions are 32-bit
 constexpr const char* kNextn = "nextn_predict_layers";
 constexpr const char* kFix = "lupo inspect MODEL --keys  # and get the file again, or convert it again";
 
-Result<void> read_heads(const HparamReader& reader, Hparams& hp) {
-  TRY_ASSIGN(hp.n_head, reader.per_layer("attention.head_count", hp.n_layer, 1, kHeadsMax));
+Result<void> read_heads(const HparamReader& reader, Hparams& hp, bool hybrid) {
+  const int64_t least = hybrid ? 0 : 1;
+  TRY_ASSIGN(hp.n_head, reader.per_layer("attention.head_count", hp.n_layer, least, kHeadsMax));
   hp.n_kv_head = hp.n_head;
   if (reader.has("attention.head_count_kv")) {
-    TRY_ASSIGN(hp.n_kv_head, reader.per_layer("attention.head_count_kv", hp.n_layer, 1, kHeadsMax));
+    TRY_ASSIGN(hp.n_kv_head, reader.per_layer("attention.head_count_kv", hp.n_layer, least, kHeadsMax));
   }
   for (int64_t l = 0; l < hp.n_layer; ++l) {
     const int64_t heads = hp.n_head[static_cast<size_t>(l)], kv = hp.n_kv_head[static_cast<size_t>(l)];
-    if (heads % kv != 0)
+    if (kv > 0 && (heads == 0 || heads % kv != 0))
       return fail(Layer::model, "bad-value",
                   fmt::format("{} is {} and {} is {} (layer {}): the first must be a multiple of the second",
                               reader.key("attention.head_count"), heads, reader.key("attention.head_count_kv"), kv, l),
                   kFix);
   }
-  const int64_t heads = hp.n_head.front();
+  const int64_t heads = *std::max_element(hp.n_head.begin(), hp.n_head.end());
+  if (heads == 0) return {};  // no layer has attention
   if (!reader.has("attention.key_length") && hp.n_embd % heads != 0)
     return fail(Layer::model, "bad-value",
                 fmt::format("{} is {}, not a multiple of {} = {}, and {} is missing", reader.key("embedding_length"), hp.n_embd,
@@ -204,7 +206,10 @@ Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating
   TRY_ASSIGN(moe.normalise, reader.flag_or("expert_weights_norm", normalise));
   TRY_ASSIGN(moe.weight_scale, reader.number_or("expert_weights_scale", 1, 0, 1e6));
   if (moe.weight_scale == 0) moe.weight_scale = 1;
-  TRY_ASSIGN(hp.n_ff_expert, reader.integer_or("expert_feed_forward_length", hp.n_ff.front(), 1, kFfMax));
+  hp.n_ff_expert = *std::max_element(hp.n_ff.begin(), hp.n_ff.end());
+  if (hp.n_ff_expert == 0 || reader.has("expert_feed_forward_length")) {
+    TRY_ASSIGN(hp.n_ff_expert, reader.integer("expert_feed_forward_length", 1, kFfMax));
+  }
   TRY_ASSIGN(hp.n_ff_shared, reader.integer_or("expert_shared_feed_forward_length", 0, 0, kFfMax));
   TRY_ASSIGN(const int64_t n_shared, reader.integer_or("expert_shared_count", 0, 0, kExpertsMax));
   if (hp.n_ff_shared == 0) hp.n_ff_shared = n_shared * hp.n_ff_expert;  // shared experts lie in the file as one
@@ -213,16 +218,36 @@ Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating
   return {};
 }
 
-Result<Hparams> read_common_hparams(const HparamReader& reader) {
+Result<void> read_recurrent(const HparamReader& reader, Hparams& hp, bool is_mamba_1) {
+  constexpr int64_t kInnerMax = 1 << 22, kStateMax = 1 << 12;
+  Hparams::Recurrent& r = hp.recurrent;
+  TRY_ASSIGN(r.conv_width, reader.integer("ssm.conv_kernel", 2, kConvWidthMax));
+  TRY_ASSIGN(r.inner, reader.integer("ssm.inner_size", 1, kInnerMax));
+  TRY_ASSIGN(r.n_state, reader.integer("ssm.state_size", 1, kStateMax));
+  TRY_ASSIGN(r.n_head, reader.integer("ssm.time_step_rank", 1, kInnerMax));
+  if (is_mamba_1) return {};
+  TRY_ASSIGN(r.n_group, reader.integer("ssm.group_count", 1, kInnerMax));
+  if (r.inner % r.n_head != 0 || r.n_head % r.n_group != 0)
+    return fail(Layer::model, "bad-value",
+                fmt::format("{} is {}, {} is {} and {} is {}: each must be a multiple of the next", reader.key("ssm.inner_size"),
+                            r.inner, reader.key("ssm.time_step_rank"), r.n_head, reader.key("ssm.group_count"), r.n_group),
+                kFix);
+  return {};
+}
+
+Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid) {
   Hparams hp;
   TRY_ASSIGN(hp.n_embd, reader.integer("embedding_length", 1, kEmbdMax));
   TRY_ASSIGN(hp.n_layer, reader.integer("block_count", 1, kLayersMax));
   TRY_ASSIGN(hp.n_nextn, reader.integer_or(kNextn, 0, 0, hp.n_layer - 1));
   hp.n_layer -= hp.n_nextn;
   TRY_ASSIGN(hp.n_ctx_train, reader.integer("context_length", 1, kContextMax));
-  TRY_ASSIGN(hp.n_ff, reader.per_layer("feed_forward_length", hp.n_layer, 1, kFfMax));
+  hp.n_ff.assign(static_cast<size_t>(hp.n_layer), 0);
+  if (reader.has("feed_forward_length") || !reader.has("expert_feed_forward_length")) {
+    TRY_ASSIGN(hp.n_ff, reader.per_layer("feed_forward_length", hp.n_layer, hybrid ? 0 : 1, kFfMax));
+  }
   TRY_ASSIGN(hp.n_vocab, read_n_vocab(reader));
-  TRY(read_heads(reader, hp));
+  TRY(read_heads(reader, hp, hybrid));
   constexpr const char *kRms = "attention.layer_norm_rms_epsilon", *kMean = "attention.layer_norm_epsilon";
   if (!reader.has(kRms) && !reader.has(kMean))
     return fail(Layer::model, "missing-key",

@@ -55,6 +55,18 @@ struct Hparams {
   std::vector<XieluAttrs> xielu;  // [n_layer], where it is the activation
   bool parallel = false;          // attention and ffn read the same input and are added together
 
+  // Layers with a state of fixed size: short convolutions, state spaces, gated delta nets.
+  struct Recurrent {
+    int64_t conv_width = 0;  // K
+    int64_t inner = 0;       // values of a token: n_head · P or n_head · Dv
+    int64_t n_state = 0;     // N or Dk
+    int64_t n_head = 0;      // Mamba 1: the rank of dt
+    int64_t n_group = 1;     // that share b and c, or key heads
+  } recurrent;
+  bool normalise_dt_b_c = false;      // Mamba 1
+  bool rope_is_used = true;           // a key may say that it is not
+  std::vector<int64_t> is_recurrent;  // [n_layer] 1 where the layer has such a state in place of attention
+
   // Mixtures of experts.
   int64_t n_ff_expert = 0, n_ff_shared = 0;  // of one expert, and of the expert that all tokens pass (0 = none)
   int64_t n_dense_lead = 0, moe_step = 1;    // the first layers have no experts, and of all only every moe_step-th has them
@@ -114,7 +126,11 @@ Result<void> read_temperature(const HparamReader& reader, Hparams& hp);
 // YaRN's factor of magnitude 1 + 0.1 m ln(factor), 1 for a rope that is not stretched by it (Peng et al. 2023, arXiv 2309.00071).
 float yarn_magnitude(const RopeParams& rope, float m);
 
-// What all decoders share: sizes, heads, norm, rope. Errors name key, value and range.
-Result<Hparams> read_common_hparams(const HparamReader& reader);
+// "ssm.…": conv_kernel, inner_size, state_size, time_step_rank and, unless the model is Mamba 1, group_count.
+Result<void> read_recurrent(const HparamReader& reader, Hparams& hp, bool is_mamba_1 = false);
+
+// What all decoders share: sizes, heads, norm, rope. Errors name key, value and range. hybrid: a layer may lack attention or the
+// feed-forward part, which zeros in their keys say.
+Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid = false);
 
 }  // namespace lupo

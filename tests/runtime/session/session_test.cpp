@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "model/arch_goldens.h"
+#include "arch_golden.h"
 
 namespace lupo {
 namespace {

@@ -7,7 +7,10 @@
 namespace lupo::cpu {
 namespace {
 
-bool is_row_wise(Op op) { return op != Op::linear && op != Op::linear_heads && op != Op::attend && op != Op::moe; }
+bool has_fixed_state(Op op) { return op == Op::conv || op == Op::scan || op == Op::delta; }
+bool is_row_wise(Op op) {
+  return op != Op::linear && op != Op::linear_heads && op != Op::attend && op != Op::moe && !has_fixed_state(op);
+}
 
 bool same_table(const RopeAttrs& a, const RopeAttrs& b) {
   const auto key = [](const RopeAttrs& r) {
@@ -35,7 +38,7 @@ class Scheduler {
     add_tables();
     for (size_t i = 0; i < graph_.nodes.size(); ++i)
       if (graph_.nodes[i].op() == Op::attend) find_chains(static_cast<int32_t>(i));
-    while (add_rows() || add_matmul() || add_attend() || add_heads() || add_moe()) {
+    while (add_rows() || add_matmul() || add_attend() || add_heads() || add_moe() || add_state()) {
     }
     return std::move(schedule_);
   }
@@ -168,6 +171,15 @@ class Scheduler {
     for (int32_t i = 0; i < n_nodes(); ++i) {
       if (is_done(i) || node(i).op() != op || !are_ready(node(i))) continue;
       for (Phase::Kind kind : kinds) add({.kind = kind, .nodes = {i}, .over_outputs = over_outputs(node(i).out), .main_node = i});
+      return true;
+    }
+    return false;
+  }
+
+  bool add_state() {
+    for (int32_t i = 0; i < n_nodes(); ++i) {
+      if (is_done(i) || !has_fixed_state(node(i).op()) || !are_ready(node(i))) continue;
+      add({.kind = Phase::Kind::state, .nodes = {i}, .main_node = i});
       return true;
     }
     return false;

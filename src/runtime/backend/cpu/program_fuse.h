@@ -5,6 +5,7 @@
 //           is quantized at the end for the phase that follows
 //   matmul  all linears of one input, so that its activations are quantized once: q, k and v; gate and up
 //   attend  one attention with the norms and rotations of its q and k, which are applied as heads are read
+//   state   one op with a state of fixed size (conv, scan, delta)
 //   heads   one linear of heads, in two phases: gather, multiply
 //   moe     one mixture of experts, in six phases: route, gather, up (with gate), act, down, sum
 //   tables  cos and sin of every distinct rotary embedding, once a step
@@ -25,6 +26,7 @@ struct Phase {
     rows,
     matmul,
     attend,
+    state,
     tables,
     heads_gather,
     heads_multiply,

@@ -35,7 +35,8 @@ class RowNode {
   void operator()(const ActivateAttrs& activate) const { vector().activate(activate.act, in(0), out_, n_); }
   void operator()(const AddAttrs&) const { vector().add(in(0), in(1), out_, n_); }
   void operator()(const MulAttrs&) const {
-    const bool is_one = n_ > 1 && context_.tensor(node_.in[1]).shape.dim[0] == 1;
+    const Tensor& b = context_.tensor(node_.in[1]);
+    const bool is_one = n_ > 1 && b.shape.dim[0] == 1 && b.life != Life::weight;
     is_one ? vector().scale(in(0), *in(1), out_, n_) : vector().mul(in(0), in(1), out_, n_);
   }
   void operator()(const ScaleAttrs& scale) const { vector().scale(in(0), scale.factor, out_, n_); }
@@ -61,6 +62,9 @@ class RowNode {
   void operator()(const LinearAttrs&) const {}       // never row-wise: program_matmul.cpp
   void operator()(const AttendAttrs&) const {}       // program_attend.cpp
   void operator()(const MoeAttrs&) const {}          // program_moe.cpp
+  void operator()(const ConvAttrs&) const {}         // program_state.cpp, as the two that follow
+  void operator()(const ScanAttrs&) const {}
+  void operator()(const DeltaAttrs&) const {}
 
   void run_norm(const NormAttrs& norm, const float* x, float* out) const {
     vector().norm(x, context_.execution.f32(node_.in[1]), context_.execution.f32(node_.in[2]), out, norm.width, norm.eps,

@@ -74,6 +74,13 @@ inline void with_activation(Activation act, Body body) {
     case Activation::relu_squared: return body([=](Vec x) { return greater_of(x, zero) * greater_of(x, zero); });
     case Activation::sigmoid: return body([=](Vec x) { return one / (one + exp(-x)); });
     case Activation::tanh: return body([=](Vec x) { return tanh(x); });
+    // max(x, 0) + ln(1 + e^−|x|): few values of a token need it.
+    case Activation::softplus:
+      return body([=](Vec x) {
+        const Vec power = exp(-greater_of(x, -x));
+        for (int i = 0; i < W; ++i) x[i] = (x[i] > 0.0f ? x[i] : 0.0f) + __builtin_log1pf(power[i]);
+        return x;
+      });
   }
 }
 
@@ -108,7 +115,93 @@ void softcap(const float* x, float cap, float* out, int64_t n) {
       out, n, [c = splat(cap), inverse = splat(1.0f / cap)](Vec v) { return c * tanh(v * inverse); }, x);
 }
 
-constexpr VectorKernels kVectorKernels{norm, rope, activate, glu, add, mul, scale, softcap};
+// A width that the compiler knows lets it load the weights of W channels at once.
+template <int kWidth>
+void conv_of_width(const float* const* x, const float* __restrict weight, const float* bias, float* __restrict out, int64_t n) {
+  const float* row[kWidth];
+  for (int j = 0; j < kWidth; ++j) row[j] = x[j];
+  for (int64_t i = 0; i < n; ++i) {
+    float sum = 0;
+    for (int j = 0; j < kWidth; ++j) sum += weight[i * kWidth + j] * row[j][i];
+    out[i] = sum;
+  }
+  if (bias) add(out, bias, out, n);
+}
+
+void conv(const float* const* x, int64_t width, const float* weight, const float* bias, float* out, int64_t n) {
+  if (width == 3) return conv_of_width<3>(x, weight, bias, out, n);
+  if (width == 4) return conv_of_width<4>(x, weight, bias, out, n);
+  for (int64_t i = 0; i < n; ++i) {
+    float sum = bias ? bias[i] : 0;
+    for (int64_t j = 0; j < width; ++j) sum += weight[i * width + j] * x[j][i];
+    out[i] = sum;
+  }
+}
+
+void scan(const ScanToken& t, float* state) {
+  for (int64_t h = 0; h < t.n_head; ++h) {
+    const float* a = t.a + h * t.n_a;
+    const Vec dt = splat(t.dt[h]), decay = exp(dt * splat(a[0]));
+    for (int64_t p = h * t.head_dim; p < (h + 1) * t.head_dim; ++p, state += t.n_state) {
+      const Vec gain = dt * splat(t.x[p]);
+      Vec sum{};
+      const auto step = [&](Vec s, Vec decay_of, Vec b, Vec c) {
+        const Vec next = fma(gain, b, s * decay_of);
+        sum = fma(next, c, sum);
+        return next;
+      };
+      if (t.n_a == 1)
+        map(
+            state, t.n_state, [&](Vec s, Vec b, Vec c) { return step(s, decay, b, c); }, state, t.b, t.c);
+      else
+        map(
+            state, t.n_state, [&](Vec s, Vec b, Vec c, Vec row) { return step(s, exp(dt * row), b, c); }, state, t.b, t.c, a);
+      t.out[p] = sum_lanes(sum) + t.d[h] * t.x[p];
+    }
+  }
+}
+
+// kRows rows of the state at once share q and k. The decayed row is read twice: its products with k and q give what is written,
+// and qᵀ of the new row is qᵀ of the old one and its share of k.
+template <int kRows>
+inline void delta_rows(const DeltaToken& t, float decay, float k_dot_q, int64_t row, float* state) {
+  const int64_t n = t.key_dim;
+  Vec sum[2 * kRows] = {};
+  const auto gather = [&](Vec q, Vec k, const auto& row_of) {
+    for (int r = 0; r < kRows; ++r) {
+      const Vec s = row_of(state + r * n);
+      sum[2 * r] = fma(s, k, sum[2 * r]);
+      sum[2 * r + 1] = fma(s, q, sum[2 * r + 1]);
+    }
+  };
+  int64_t i = 0;
+  for (; i + W <= n; i += W) gather(load(t.q + i), load(t.k + i), [i](const float* s) { return load(s + i); });
+  if (i < n)
+    gather(load_part(t.q + i, n - i), load_part(t.k + i, n - i), [i, n](const float* s) { return load_part(s + i, n - i); });
+  float dot[2 * kRows];
+  sum_lanes<2 * kRows>(sum, dot);
+  for (int r = 0; r < kRows; ++r) {
+    const float change = t.beta * (t.v[row + r] - decay * dot[2 * r]);
+    t.out[row + r] = decay * dot[2 * r + 1] + change * k_dot_q;
+    float* s = state + r * n;
+    map(
+        s, n, [d = splat(decay), c = splat(change)](Vec v, Vec k) { return fma(c, k, v * d); }, s, t.k);
+  }
+}
+
+void delta(const DeltaToken& t, float* state) {
+  const float decay = exp(splat(t.g))[0];
+  Vec sum{};
+  int64_t i = 0;
+  for (; i + W <= t.key_dim; i += W) sum = fma(load(t.q + i), load(t.k + i), sum);
+  float k_dot_q = sum_lanes(sum);
+  for (; i < t.key_dim; ++i) k_dot_q += t.q[i] * t.k[i];
+  int64_t row = 0;
+  for (; row + 4 <= t.n; row += 4) delta_rows<4>(t, decay, k_dot_q, row, state + row * t.key_dim);
+  for (; row < t.n; ++row) delta_rows<1>(t, decay, k_dot_q, row, state + row * t.key_dim);
+}
+
+constexpr VectorKernels kVectorKernels{norm, rope, activate, glu, add, mul, scale, softcap, conv, scan, delta};
 
 }  // namespace simd
 }  // namespace

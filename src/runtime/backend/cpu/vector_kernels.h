@@ -10,6 +10,21 @@
 
 namespace lupo::cpu {
 
+// One token of n_head heads of P values that share b and c [N]: scan of attrs.h. n_a: 1 or N values of a for each head.
+struct ScanToken {
+  const float *x, *dt, *a, *b, *c, *d;  // [P, n_head], [n_head], [n_a, n_head], [N], [N], [n_head]
+  float* out;                           // [P, n_head]
+  int64_t n_head, head_dim, n_state, n_a;
+};
+
+// One token of n of the Dv values of a head: delta of attrs.h.
+struct DeltaToken {
+  const float *q, *k, *v;  // [Dk], [Dk], [n]
+  float g, beta;
+  float* out;  // [n]
+  int64_t key_dim, n;
+};
+
 struct VectorKernels {
   // One group of n values as in NormAttrs; weight and bias [n] or null.
   void (*norm)(const float* x, const float* weight, const float* bias, float* out, int64_t n, float eps, bool rms);
@@ -21,6 +36,11 @@ struct VectorKernels {
   void (*mul)(const float* a, const float* b, float* out, int64_t n);
   void (*scale)(const float* x, float factor, float* out, int64_t n);
   void (*softcap)(const float* x, float cap, float* out, int64_t n);  // cap · tanh(x / cap)
+  // n channels of one token: out[i] = bias[i] + Σ_j weight[j, i] · x[j][i], with width rows x, weight [width, n], bias [n] or
+  // null.
+  void (*conv)(const float* const* x, int64_t width, const float* weight, const float* bias, float* out, int64_t n);
+  void (*scan)(const ScanToken& token, float* state);    // state [N, P, n_head]
+  void (*delta)(const DeltaToken& token, float* state);  // state [Dk, n]
 };
 
 }  // namespace lupo::cpu
