@@ -43,7 +43,7 @@ void each(const Execution& run, const Node& node, Function function) {
 
 // After how many values the second operand begins again: a weight has a value for each of a token.
 int64_t period_of(const Execution& run, const Node& node) {
-  return run.graph[node.in[1]].life == Life::weight ? run.graph[node.out].shape.dim[0] : run.elements(node.out);
+  return run.graph[node.in[1]].life == Life::weight ? run.elements(node.in[1]) : run.elements(node.out);
 }
 
 void reference_glu(const Execution& run, const Node& node) {

@@ -179,8 +179,9 @@ Result<void> read_expert_groups(const HparamReader& reader, MoeAttrs& moe) {
   TRY_ASSIGN(moe.n_group_used, reader.integer("expert_group_used_count", 1, n_group));
   if (moe.n_expert % n_group != 0 || moe.n_used > moe.n_expert / n_group * moe.n_group_used)
     return fail(Layer::model, "bad-value",
-                fmt::format("{} is {}: {} experts cannot be cut so that {} come from {} groups", reader.key("expert_group_count"),
-                            n_group, moe.n_expert, moe.n_used, moe.n_group_used),
+                fmt::format("{} is {}, {} {}, {} {}, {} {}: the experts cannot be cut so", reader.key("expert_group_count"),
+                            n_group, reader.key("expert_count"), moe.n_expert, reader.key("expert_used_count"), moe.n_used,
+                            reader.key("expert_group_used_count"), moe.n_group_used),
                 kFix);
   return {};
 }
@@ -207,9 +208,12 @@ Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating
   TRY_ASSIGN(moe.weight_scale, reader.number_or("expert_weights_scale", 1, 0, 1e6));
   if (moe.weight_scale == 0) moe.weight_scale = 1;
   hp.n_ff_expert = *std::max_element(hp.n_ff.begin(), hp.n_ff.end());
-  if (hp.n_ff_expert == 0 || reader.has("expert_feed_forward_length")) {
-    TRY_ASSIGN(hp.n_ff_expert, reader.integer("expert_feed_forward_length", 1, kFfMax));
-  }
+  TRY_ASSIGN(hp.n_ff_expert, reader.integer_or("expert_feed_forward_length", hp.n_ff_expert, 1, kFfMax));
+  if (hp.n_ff_expert == 0)
+    return fail(
+        Layer::model, "missing-key",
+        fmt::format("{} is missing and {} is 0", reader.key("expert_feed_forward_length"), reader.key("feed_forward_length")),
+        kFix);
   TRY_ASSIGN(hp.n_ff_shared, reader.integer_or("expert_shared_feed_forward_length", 0, 0, kFfMax));
   TRY_ASSIGN(const int64_t n_shared, reader.integer_or("expert_shared_count", 0, 0, kExpertsMax));
   if (hp.n_ff_shared == 0) hp.n_ff_shared = n_shared * hp.n_ff_expert;  // shared experts lie in the file as one
@@ -239,12 +243,20 @@ Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid) {
   Hparams hp;
   TRY_ASSIGN(hp.n_embd, reader.integer("embedding_length", 1, kEmbdMax));
   TRY_ASSIGN(hp.n_layer, reader.integer("block_count", 1, kLayersMax));
-  TRY_ASSIGN(hp.n_nextn, reader.integer_or(kNextn, 0, 0, hp.n_layer - 1));
+  TRY_ASSIGN(hp.n_nextn, reader.integer_or(kNextn, 0, 0, kLayersMax));
+  if (hp.n_nextn >= hp.n_layer)
+    return fail(Layer::model, "bad-value",
+                fmt::format("{} is {} of {} {}", reader.key(kNextn), hp.n_nextn, reader.key("block_count"), hp.n_layer), kFix);
   hp.n_layer -= hp.n_nextn;
   TRY_ASSIGN(hp.n_ctx_train, reader.integer("context_length", 1, kContextMax));
   hp.n_ff.assign(static_cast<size_t>(hp.n_layer), 0);
-  if (reader.has("feed_forward_length") || !reader.has("expert_feed_forward_length")) {
+  if (reader.has("feed_forward_length")) {
     TRY_ASSIGN(hp.n_ff, reader.per_layer("feed_forward_length", hp.n_layer, hybrid ? 0 : 1, kFfMax));
+  } else if (!reader.has("expert_feed_forward_length")) {
+    return fail(Layer::model, "missing-key",
+                fmt::format("{} and {} are missing, one is wanted", reader.key("feed_forward_length"),
+                            reader.key("expert_feed_forward_length")),
+                kFix);
   }
   TRY_ASSIGN(hp.n_vocab, read_n_vocab(reader));
   TRY(read_heads(reader, hp, hybrid));

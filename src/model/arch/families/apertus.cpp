@@ -22,9 +22,10 @@ Result<std::vector<float>> constants(const HparamReader& reader, const char* key
   }
   const bool in_range = std::all_of(list.begin(), list.end(), [](float x) { return std::abs(x) <= 1e4f; });
   if (static_cast<int64_t>(list.size()) == n_layer && in_range) return list;
-  return fail(Layer::model, "bad-value",
-              fmt::format("{} has {} items, wanted {} from -10000 to 10000", key, list.size(), n_layer),
-              "lupo inspect MODEL --keys  # and get the file again, or convert it again");
+  return fail(
+      Layer::model, "bad-value",
+      fmt::format("{} has {} items, wanted {} from -10000 to 10000 ({})", key, list.size(), n_layer, reader.key("block_count")),
+      "lupo inspect MODEL --keys  # and get the file again, or convert it again");
 }
 
 Result<void> read(const HparamReader& reader, Hparams& hp) {
