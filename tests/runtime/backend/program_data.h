@@ -24,13 +24,13 @@ class RandomWeights {
  public:
   explicit RandomWeights(unsigned seed) : random_(seed) {}
 
-  // A matrix [K, F] of standard deviation 1/√K, encoded as `type` (one with an encoder).
-  void matrix(const std::string& name, Type type, int64_t k, int64_t f) {
-    std::vector<float> values = draw(k * f, 0, 1 / std::sqrt(static_cast<float>(k)));
+  // A matrix [K, F] or one of each head [K, F, H] of standard deviation 1/√K, encoded as `type` (one with an encoder).
+  void matrix(const std::string& name, Type type, int64_t k, int64_t f, int64_t n_head = 1) {
+    std::vector<float> values = draw(k * f * n_head, 0, 1 / std::sqrt(static_cast<float>(k)));
     std::vector<std::byte>& bytes = data_[name];
-    bytes.resize(static_cast<size_t>(f * row_bytes(type, k)));
-    type_info(type).from_float(values.data(), nullptr, bytes.data(), k * f);
-    table_[data_.find(name)->first] = {type, Shape{{k, f, 1, 1}}};
+    bytes.resize(static_cast<size_t>(f * n_head * row_bytes(type, k)));
+    type_info(type).from_float(values.data(), nullptr, bytes.data(), k * f * n_head);
+    table_[data_.find(name)->first] = {type, Shape{{k, f, n_head, 1}}};
   }
   // A vector [n] around `mean`.
   void vector(const std::string& name, int64_t n, float mean, float deviation) {
@@ -62,7 +62,9 @@ class RandomWeights {
 // A llama-like model, small.
 struct ModelShape {
   int64_t n_layer = 2, n_embd = 64, n_head = 4, n_kv_head = 2, head_dim = 32, n_ff = 96, n_vocab = 50;
-  int64_t window = 0;  // of the odd layers
+  int64_t window = 0;    // of the odd layers
+  bool chunked = false;  // their windows do not slide
+  int64_t latent = 0;    // width of the row that keys and values are made of; head_dim values of a head turn, and as many do not
   bool neox = false, head_norms = false, bias = false, post_norms = false, tied = true;
   float softcap = 0;
   std::vector<Type> types{Type::f32};  // of the matrices, in turn
@@ -71,8 +73,8 @@ struct ModelShape {
 inline RandomWeights random_weights(const ModelShape& m, unsigned seed) {
   RandomWeights weights(seed);
   size_t next = 0;
-  const auto matrix = [&](const std::string& name, int64_t k, int64_t f) {
-    weights.matrix(name + ".weight", m.types[next++ % m.types.size()], k, f);
+  const auto matrix = [&](const std::string& name, int64_t k, int64_t f, int64_t n_head = 1) {
+    weights.matrix(name + ".weight", m.types[next++ % m.types.size()], k, f, n_head);
   };
   const auto norm = [&](const std::string& name, int64_t n) { weights.vector(name + ".weight", n, 1, 0.1f); };
   matrix("token_embd", m.n_embd, m.n_vocab);
@@ -82,9 +84,16 @@ inline RandomWeights random_weights(const ModelShape& m, unsigned seed) {
     const std::string block = "blk." + std::to_string(l) + ".";
     norm(block + "attn_norm", m.n_embd);
     norm(block + "ffn_norm", m.n_embd);
-    matrix(block + "attn_q", m.n_embd, m.n_head * m.head_dim);
-    matrix(block + "attn_k", m.n_embd, m.n_kv_head * m.head_dim);
-    matrix(block + "attn_v", m.n_embd, m.n_kv_head * m.head_dim);
+    if (m.latent > 0) {
+      matrix(block + "attn_q", m.n_embd, m.n_head * 2 * m.head_dim);
+      matrix(block + "attn_kv", m.n_embd, m.latent + m.head_dim);
+      matrix(block + "attn_k", m.head_dim, m.latent, m.n_head);
+      matrix(block + "attn_v", m.latent, m.head_dim, m.n_head);
+    } else {
+      matrix(block + "attn_q", m.n_embd, m.n_head * m.head_dim);
+      matrix(block + "attn_k", m.n_embd, m.n_kv_head * m.head_dim);
+      matrix(block + "attn_v", m.n_embd, m.n_kv_head * m.head_dim);
+    }
     matrix(block + "attn_output", m.n_head * m.head_dim, m.n_embd);
     matrix(block + "ffn_gate", m.n_embd, m.n_ff);
     matrix(block + "ffn_up", m.n_embd, m.n_ff);
@@ -99,6 +108,40 @@ inline RandomWeights random_weights(const ModelShape& m, unsigned seed) {
   return weights;
 }
 
+// Multi-head latent attention, absorbed: [H·D, T].
+inline Value latent_heads(Builder& b, const ModelShape& m, Value h, const RopeAttrs& rope) {
+  const int64_t width = m.latent + m.head_dim;
+  const Value q = b.linear(h, b.block("attn_q"), m.n_head * 2 * m.head_dim), kv = b.linear(h, b.block("attn_kv"), width);
+  const Value nope = b.linear_heads(b.slice(q, m.n_head, 0, m.head_dim), b.block("attn_k"), m.latent, m.n_head);
+  const Value turned = b.rope(b.slice(q, m.n_head, m.head_dim, m.head_dim), rope);
+  const Value key = b.join(b.slice(kv, 1, 0, m.latent), b.rope(b.slice(kv, 1, m.latent, m.head_dim), rope), 1);
+  const AttendAttrs attend{.n_head = m.n_head,
+                           .n_kv_head = 1,
+                           .head_dim = width,
+                           .head_dim_v = m.latent,
+                           .scale = 1 / std::sqrt(static_cast<float>(2 * m.head_dim))};
+  const Value mixed = b.attend(b.join(nope, turned, m.n_head), key, kNone, b.cache(1, width, 0), attend);
+  return b.linear_heads(mixed, b.block("attn_v"), m.head_dim, m.n_head);
+}
+
+// As most models have it: [H·D, T].
+inline Value plain_heads(Builder& b, const ModelShape& m, Value h, const RopeAttrs& rope, int64_t window) {
+  Value q = b.linear(h, b.block("attn_q"), m.n_head * m.head_dim), k = b.linear(h, b.block("attn_k"), m.n_kv_head * m.head_dim);
+  const Value v = b.linear(h, b.block("attn_v"), m.n_kv_head * m.head_dim);
+  if (m.head_norms)
+    q = b.norm(q, b.block("attn_q_norm"), m.head_dim, 1e-6f), k = b.norm(k, b.block("attn_k_norm"), m.head_dim, 1e-6f);
+  q = b.rope(q, rope), k = b.rope(k, rope);
+  const AttendAttrs attend{.n_head = m.n_head,
+                           .n_kv_head = m.n_kv_head,
+                           .head_dim = m.head_dim,
+                           .head_dim_v = m.head_dim,
+                           .scale = 1 / std::sqrt(static_cast<float>(m.head_dim)),
+                           .window = window,
+                           .softcap = m.softcap,
+                           .is_chunked = m.chunked};
+  return b.attend(q, k, v, b.cache(m.n_kv_head, m.head_dim, m.head_dim, window), attend);
+}
+
 inline Result<Graph> build_model(const ModelShape& m, const WeightTable& table, const GraphRequest& request) {
   Builder b(table, request);
   const RopeAttrs rope{.head_dim = m.head_dim, .n_rot = m.head_dim, .neox = m.neox};
@@ -107,19 +150,7 @@ inline Result<Graph> build_model(const ModelShape& m, const WeightTable& table, 
     b.at_layer(l);
     const int64_t window = l % 2 == 1 ? m.window : 0;
     const Value h = b.norm(x, b.block("attn_norm"), m.n_embd, 1e-5f);
-    Value q = b.linear(h, b.block("attn_q"), m.n_head * m.head_dim), k = b.linear(h, b.block("attn_k"), m.n_kv_head * m.head_dim);
-    const Value v = b.linear(h, b.block("attn_v"), m.n_kv_head * m.head_dim);
-    if (m.head_norms)
-      q = b.norm(q, b.block("attn_q_norm"), m.head_dim, 1e-6f), k = b.norm(k, b.block("attn_k_norm"), m.head_dim, 1e-6f);
-    q = b.rope(q, rope), k = b.rope(k, rope);
-    const AttendAttrs attend{.n_head = m.n_head,
-                             .n_kv_head = m.n_kv_head,
-                             .head_dim = m.head_dim,
-                             .head_dim_v = m.head_dim,
-                             .scale = 1 / std::sqrt(static_cast<float>(m.head_dim)),
-                             .window = window,
-                             .softcap = m.softcap};
-    const Value attended = b.attend(q, k, v, b.cache(m.n_kv_head, m.head_dim, m.head_dim, window), attend);
+    const Value attended = m.latent > 0 ? latent_heads(b, m, h, rope) : plain_heads(b, m, h, rope, window);
     x = b.add(x, b.linear(attended, b.block("attn_output"), m.n_embd));
     const Value f = b.norm(x, b.block("ffn_norm"), m.n_embd, 1e-5f);
     Value down =

@@ -41,7 +41,9 @@ struct QuantizedRows {
   float* sums;              // [K/32, T]
   float* sums_16;           // [K/16, T]
 
-  int n_digits() const { return n_tokens <= kFineTokens ? 2 : 1; }  // of base 256
+  bool is_fine = n_tokens <= kFineTokens;  // else a long prompt, of whose tokens an expert may have few
+
+  int n_digits() const { return is_fine ? 2 : 1; }  // of base 256
 };
 
 // Bytes of QuantizedRows::q for up to T tokens of up to K values.

@@ -160,7 +160,8 @@ class Mixture {
             reinterpret_cast<uint8_t*>(codes),
             context_.floats(layout().scales) + row * k / 32,
             context_.floats(layout().sums) + row * k / 32,
-            context_.floats(layout().sums_16) + row * k / 16};
+            context_.floats(layout().sums_16) + row * k / 16,
+            n_tokens_ <= kFineTokens};
   }
   // Where the codes of each expert's rows of K values begin.
   void place_codes(int64_t k, int64_t* out) const {
