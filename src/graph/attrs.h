@@ -12,8 +12,27 @@
 
 namespace lupo {
 
-enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select, moe, slice, join };
-inline constexpr int kOpCount = 15;
+enum class Op : uint8_t {
+  embed,
+  norm,
+  linear,
+  rope,
+  attend,
+  glu,
+  activate,
+  add,
+  mul,
+  scale,
+  softcap,
+  select,
+  moe,
+  slice,
+  join,
+  mix,
+  match,
+  sparsify
+};
+inline constexpr int kOpCount = 18;
 
 std::string_view op_name(Op op);
 
@@ -113,8 +132,26 @@ struct JoinAttrs {
   bool is_shared = false;  // b has one group
 };
 
-using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
-                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs>;
+// Parallel streams of a row. in: x F32 [N·C, T], weights F32 [M·N, T]; out F32 [M·C, T]: of stream i the sum over j of
+// (weights[i·N + j] + offset) · x_j. Source: AltUp, Baykal et al. 2023, arXiv 2301.13310.
+struct MixAttrs {
+  int64_t n_in = 1;  // N
+  float offset = 0;
+};
+
+// in: a F32 [n·C, T], x F32 [C, T]; out F32 [n·C, T]: each C values of a made as long as x, a · |x| / |a|.
+struct MatchAttrs {};
+inline constexpr double kMatchMin = 1e-5;  // least mean square of a that is divided by
+
+// in: x F32 [C, T]; out = max(0, x − (mean + deviations · standard deviation)), both of the row: of normally distributed values
+// those of the upper tail. Source: Gemma 3n; Spark Transformer, You et al. 2025, arXiv 2506.06644.
+struct SparsifyAttrs {
+  float deviations;
+};
+
+using Attrs =
+    std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs, MulAttrs,
+                 ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs, MixAttrs, MatchAttrs, SparsifyAttrs>;
 static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

@@ -48,7 +48,7 @@ const OpInfo& op_info(Op op);
 
 // Defined beside their ops.
 extern const OpInfo embed_op, norm_op, linear_op, rope_op, attend_op, glu_op, activate_op, add_op, mul_op, scale_op, softcap_op,
-    select_op, moe_op, slice_op, join_op;
+    select_op, moe_op, slice_op, join_op, mix_op, match_op, sparsify_op;
 
 // act(x) as the reference computes it.
 double activation(Activation act, double x);
@@ -62,5 +62,10 @@ void rope_table(const RopeAttrs& rope, int64_t position, const float* factors, f
 // One row of slice, of n values, and one of join, of n_a and n_b values.
 void slice_row(const SliceAttrs& slice, int64_t n, const float* x, float* out);
 void join_row(const JoinAttrs& join, int64_t n_a, int64_t n_b, const float* a, const float* b, float* out);
+
+// One row of mix, of n_x values and n_weights weights; of match, of n_a and n_x values; of sparsify.
+void mix_row(const MixAttrs& mix, int64_t n_x, int64_t n_weights, const float* x, const float* weights, float* out);
+void match_row(int64_t n_a, int64_t n_x, const float* a, const float* x, float* out);
+void sparsify_row(float deviations, int64_t n, const float* x, float* out);
 
 }  // namespace lupo

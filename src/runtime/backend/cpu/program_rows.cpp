@@ -46,6 +46,9 @@ class RowNode {
   }
   void operator()(const SliceAttrs& slice) const { slice_row(slice, width(0), in(0), out_); }
   void operator()(const JoinAttrs& join) const { join_row(join, width(0), width(1), in(0), in(1), out_); }
+  void operator()(const MixAttrs& mix) const { mix_row(mix, width(0), width(1), in(0), in(1), out_); }
+  void operator()(const MatchAttrs&) const { match_row(width(0), width(1), in(0), in(1), out_); }
+  void operator()(const SparsifyAttrs& sparsify) const { sparsify_row(sparsify.deviations, n_, in(0), out_); }
   void operator()(const LinearAttrs&) const {}  // never row-wise: program_matmul.cpp
   void operator()(const AttendAttrs&) const {}  // program_attend.cpp
   void operator()(const MoeAttrs&) const {}     // program_moe.cpp
