@@ -1,5 +1,5 @@
-// qwen3vlmoe: text part of Qwen 3 VL 30B-A3B and 235B-A22B. As qwen3moe: the rope positions of the sections of a head are the same
-// for text.
+// qwen3vlmoe: text part of Qwen 3 VL 30B-A3B and 235B-A22B. As qwen3moe: the rope positions of the sections of a head are the
+// same for text.
 #include "model/arch/arch.h"
 
 namespace lupo {
