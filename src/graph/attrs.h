@@ -1,4 +1,4 @@
-// The ops: one struct of constants each. The order of the variant is the order of enum Op.
+// The ops: one struct of constants each.
 // Operand order is stated as `in: …`; out is always a new tensor.
 #pragma once
 
@@ -12,31 +12,40 @@
 
 namespace lupo {
 
-enum class Op : uint8_t {
-  embed,
-  norm,
-  linear,
-  rope,
-  attend,
-  glu,
-  activate,
-  add,
-  mul,
-  scale,
-  softcap,
-  select,
-  moe,
-  slice,
-  join,
-  linear_heads,
-  clamp,
-  xielu,
-  temperature,
-  conv,
-  scan,
-  delta
-};
-inline constexpr int kOpCount = 22;
+// Every op once: its name, in code, in traces and of what graph/ops defines (NAME_op), and of its constants (NAMEAttrs below).
+#define LUPO_OPS(OP)            \
+  OP(embed, Embed)              \
+  OP(norm, Norm)                \
+  OP(linear, Linear)            \
+  OP(rope, Rope)                \
+  OP(attend, Attend)            \
+  OP(glu, Glu)                  \
+  OP(activate, Activate)        \
+  OP(add, Add)                  \
+  OP(mul, Mul)                  \
+  OP(scale, Scale)              \
+  OP(softcap, Softcap)          \
+  OP(select, Select)            \
+  OP(moe, Moe)                  \
+  OP(slice, Slice)              \
+  OP(join, Join)                \
+  OP(linear_heads, LinearHeads) \
+  OP(clamp, Clamp)              \
+  OP(xielu, Xielu)              \
+  OP(temperature, Temperature)  \
+  OP(conv, Conv)                \
+  OP(scan, Scan)                \
+  OP(delta, Delta)              \
+  OP(mix, Mix)                  \
+  OP(match, Match)              \
+  OP(sparsify, Sparsify)
+
+#define LUPO_OP(name, Name) name,
+enum class Op : uint8_t { LUPO_OPS(LUPO_OP) };
+#undef LUPO_OP
+#define LUPO_OP(name, Name) +1
+inline constexpr int kOpCount = LUPO_OPS(LUPO_OP);
+#undef LUPO_OP
 
 std::string_view op_name(Op op);
 
@@ -195,9 +204,29 @@ struct DeltaAttrs {
   bool tiled = false;  // value head h reads key head h mod n_key_head; else successive heads share one
 };
 
-using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
-                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs, LinearHeadsAttrs,
-                           ClampAttrs, XieluAttrs, TemperatureAttrs, ConvAttrs, ScanAttrs, DeltaAttrs>;
+// Parallel streams of a row. in: x F32 [N·C, T], weights F32 [M·N, T]; out F32 [M·C, T]: of stream i the sum over j of
+// (weights[i·N + j] + offset) · x_j. Source: AltUp, Baykal et al. 2023, arXiv 2301.13310.
+struct MixAttrs {
+  int64_t n_in = 1;  // N
+  float offset = 0;
+};
+
+// in: a F32 [n·C, T], x F32 [C, T]; out F32 [n·C, T]: each C values of a made as long as x, a · |x| / |a|.
+struct MatchAttrs {};
+inline constexpr double kMatchMin = 1e-5;  // least mean square of a that is divided by
+
+// in: x F32 [C, T]; out = max(0, x − (mean + deviations · standard deviation)), both of the row: of normally distributed values
+// those of the upper tail. Source: Gemma 3n; Spark Transformer, You et al. 2025, arXiv 2506.06644.
+struct SparsifyAttrs {
+  float deviations;
+};
+
+// In the order of enum Op.
+template <class, class... AllAttrs>
+using AttrsOf = std::variant<AllAttrs...>;
+#define LUPO_OP(name, Name) , Name##Attrs
+using Attrs = AttrsOf<void LUPO_OPS(LUPO_OP)>;
+#undef LUPO_OP
 static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

@@ -76,7 +76,8 @@ Value Builder::weight(const std::string& name, const Shape& shape, bool is_vecto
   const std::string key = fmt::format("{}:{}", name, rows.first);
   if (const auto known = asked_.find(key); known != asked_.end()) return known->second;
   Shape whole = shape;
-  whole.dim[is_vector ? 0 : 1] = rows.n_total;
+  whole.dim[is_vector ? 0 : 1] = rows.n_total / rows.n_matrices;
+  if (rows.n_matrices > 1) whole.dim[2] = rows.n_matrices;
   const auto found = weights_.find(name);
   if (found == weights_.end()) return problem(fmt::format("tensor '{}' {} is missing", name, to_string(whole))), kNone;
   used_.insert(found->first);

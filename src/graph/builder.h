@@ -59,6 +59,7 @@ class Builder {
   // Rows `first` … of a tensor in the file that has n_total of them: one of several weights that were fused into one.
   struct Rows {
     int64_t first, n_total;
+    int64_t n_matrices = 1;  // the file's tensor is [K, n_total / n_matrices, n_matrices]
   };
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
   void ignore(std::string_view name);
@@ -96,6 +97,10 @@ class Builder {
   Value slice(Value x, int64_t n_group, int64_t offset, int64_t size);
   // Side by side in each of n_group parts of a row; `is_shared`: b has one part, that all get.
   Value join(Value a, Value b, int64_t n_group, bool is_shared = false);
+  // Streams of a row weighed by each token's own weights; parts of a row made as long as another; the upper tail of a row.
+  Value mix(Value x, Value weights, int64_t n_in, float offset = 0) { return add_node(MixAttrs{n_in, offset}, {x, weights}); }
+  Value match(Value a, Value x) { return add_node(MatchAttrs{}, {a, x}); }
+  Value sparsify(Value x, float deviations) { return add_node(SparsifyAttrs{deviations}, {x}); }
   Value select_outputs(Value x);
   // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down, up with gate's name where
   // both lie in one [C, 2·n_ff, E]; biases, and a scale for each expert (NAME.scale), where the file has them.

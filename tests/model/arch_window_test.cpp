@@ -52,7 +52,8 @@ TEST_P(ArchWindow, a_ring_gives_what_the_whole_gives) {
       const auto rows = run(**engine, ids, chunks);
       double worst = 0;
       for (size_t i = 0; i < rows.size(); ++i) worst = std::max(worst, worst_difference(rows[i], expected[i]));
-      EXPECT_LT(worst, 5e-4) << backend << " in chunks of " << chunks.front();
+      // Sums in another order differ by less; one cell that is not there moves logits by tenths.
+      EXPECT_LT(worst, 2e-3) << backend << " in chunks of " << chunks.front();
     }
   }
 }

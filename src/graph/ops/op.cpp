@@ -5,10 +5,9 @@
 namespace lupo {
 
 const OpInfo& op_info(Op op) {
-  static constexpr std::array<const OpInfo*, kOpCount> table = {
-      &embed_op, &norm_op,  &linear_op,      &rope_op,   &attend_op, &glu_op,   &activate_op, &add_op,
-      &mul_op,   &scale_op, &softcap_op,     &select_op, &moe_op,    &slice_op, &join_op,     &linear_heads_op,
-      &clamp_op, &xielu_op, &temperature_op, &conv_op,   &scan_op,   &delta_op};
+#define LUPO_OP(name, Name) &name##_op,
+  static constexpr std::array<const OpInfo*, kOpCount> table = {LUPO_OPS(LUPO_OP)};
+#undef LUPO_OP
   return *table[static_cast<size_t>(op)];
 }
 

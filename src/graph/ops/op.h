@@ -47,8 +47,9 @@ struct OpInfo {
 const OpInfo& op_info(Op op);
 
 // Defined beside their ops.
-extern const OpInfo embed_op, norm_op, linear_op, rope_op, attend_op, glu_op, activate_op, add_op, mul_op, scale_op, softcap_op,
-    select_op, moe_op, slice_op, join_op, linear_heads_op, clamp_op, xielu_op, temperature_op, conv_op, scan_op, delta_op;
+#define LUPO_OP(name, Name) extern const OpInfo name##_op;
+LUPO_OPS(LUPO_OP)
+#undef LUPO_OP
 
 // act(x) and xIELU as the reference computes them.
 double activation(Activation act, double x);
@@ -69,5 +70,10 @@ int64_t delta_key_head(const DeltaAttrs& delta, int64_t head);
 // One row of slice, of n values, and one of join, of n_a and n_b values.
 void slice_row(const SliceAttrs& slice, int64_t n, const float* x, float* out);
 void join_row(const JoinAttrs& join, int64_t n_a, int64_t n_b, const float* a, const float* b, float* out);
+
+// One row of mix, of n_x values and n_weights weights; of match, of n_a and n_x values; of sparsify.
+void mix_row(const MixAttrs& mix, int64_t n_x, int64_t n_weights, const float* x, const float* weights, float* out);
+void match_row(int64_t n_a, int64_t n_x, const float* a, const float* x, float* out);
+void sparsify_row(float deviations, int64_t n, const float* x, float* out);
 
 }  // namespace lupo

@@ -55,8 +55,7 @@ void reference_join(const Execution& run, const Node& node) {
 
 void slice_row(const SliceAttrs& slice, int64_t n, const float* x, float* out) {
   const int64_t width = n / slice.n_group;
-  for (int64_t g = 0; g < slice.n_group; ++g)
-    std::copy_n(x + g * width + slice.offset, slice.size, out + g * slice.size);
+  for (int64_t g = 0; g < slice.n_group; ++g) std::copy_n(x + g * width + slice.offset, slice.size, out + g * slice.size);
 }
 
 void join_row(const JoinAttrs& join, int64_t n_a, int64_t n_b, const float* a, const float* b, float* out) {

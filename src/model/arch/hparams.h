@@ -75,6 +75,8 @@ struct Hparams {
   // Gemma 3n and 4.
   int64_t head_dim_local = 0, n_rot_local = 0;  // of the layers with a window
   int64_t n_shared_kv = 0;                      // the last layers have no cache of their own
+  int64_t n_stream = 1, active_stream = 0;      // AltUp: parallel streams, and the one that blocks read
+  std::vector<float> sparsity;                  // [n_layer] deviations above the mean that a gate must be; −infinity = any
   int64_t n_embd_per_layer = 0;                 // P: width of the embeddings that each layer gets of its own; 0 = none
 
   bool layer_is_local(int64_t layer) const { return !is_local.empty() && is_local[static_cast<size_t>(layer)] != 0; }

@@ -2,6 +2,8 @@
 """Makes the goldens of Gemma 3n and Gemma 4: as make_arch_goldens.py, for files whose layers differ from each other.
 
 usage: make_gemma_goldens.py REFERENCE [NAME…]
+For gemma3n the reference had the constants that no key states made small: P 8 (in place of 256), caches in the first 3 layers
+(20), sparse gates in the first 2 (10).
 Made with python 3.11, gguf 0.19.0, numpy 2.4.6 and llama.cpp v0.5.0.
 """
 import numpy as np
@@ -104,5 +106,44 @@ def write_gemma4(path, o, seed):
     w.finish()
 
 
+def write_gemma3n(path, seed):
+    local, n_owned, n_stream, rank, p, dim, n_ff = [1, 1, 0, 1, 0], 3, 4, 64, 8, DIM_LOCAL, 48
+    n_layer, n_kv = len(local), 2
+    w = Weights(path, "gemma3n", seed)
+    gemma_keys(w, "gemma3n", n_layer, n_kv, local, dim)
+    w.add_feed_forward_length(n_ff)
+    w.add_shared_kv_layers(n_layer - n_owned)
+    w.add_embedding_length_per_layer_input(p)
+    w.add_altup_num_inputs(n_stream)
+    w.add_altup_active_idx(0)
+    w.add_activation_sparsity_scale([1.6448533535003662] * 2 + [float("-inf")] * (n_layer - 2))
+    matrix, vector = w.matrix, w.vector
+    w.add_tensor("token_embd.weight", w.rng.standard_normal((N_VOCAB, N_EMBD)).astype(np.float32))
+    vector("output_norm.weight", N_EMBD)
+    matrix("altup_proj.weight", N_EMBD, N_EMBD, n_stream - 1)
+    matrix("altup_unembd_proj.weight", N_EMBD, N_EMBD, n_stream - 1)
+    matrix("per_layer_token_embd.weight", p * n_layer, N_VOCAB)
+    matrix("per_layer_model_proj.weight", N_EMBD, p * n_layer)
+    vector("per_layer_proj_norm.weight", p)
+    for l in range(n_layer):
+        b = f"blk.{l}."
+        for name, n_in, n_out in (("attn_q", N_EMBD, N_HEAD * dim), ("attn_k", N_EMBD, n_kv * dim), ("attn_v", N_EMBD, n_kv * dim),
+                                  ("attn_output", N_HEAD * dim, N_EMBD), ("ffn_gate", N_EMBD, n_ff), ("ffn_up", N_EMBD, n_ff),
+                                  ("ffn_down", n_ff, N_EMBD), ("inp_gate", N_EMBD, p), ("proj", p, N_EMBD),
+                                  ("laurel_l", N_EMBD, rank), ("laurel_r", rank, N_EMBD), ("altup_router", N_EMBD, n_stream),
+                                  ("altup_correct_coef", n_stream, n_stream), ("altup_predict_coef", n_stream, n_stream**2)):
+            # Routers see their input divided by its width.
+            scale = N_EMBD if name == "altup_router" else 0.5 if name.endswith("_coef") else 1
+            w.add_matrix(f"{b}{name}.weight", scale * w.rng.standard_normal((n_out, n_in)) / np.sqrt(n_in))
+        vector(b + "attn_q_norm.weight", dim, 0.4)
+        vector(b + "attn_k_norm.weight", dim)
+        for name in ("attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm", "post_norm", "laurel_post_norm",
+                     "altup_router_norm", "altup_correct_scale"):
+            vector(f"{b}{name}.weight", N_EMBD)
+    w.finish()
+
+
+for seed, name in wanted(["gemma3n"]):
+    make(name, "gemma3n", lambda path, exact: write_gemma3n(path, 520), 620, gelu=True)
 for seed, name in wanted(GEMMA4):
     make(name, "gemma4", lambda path, exact: write_gemma4(path, GEMMA4[name], 500 + seed), 600 + seed, gelu=True)

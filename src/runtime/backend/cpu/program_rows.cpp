@@ -58,6 +58,9 @@ class RowNode {
   void operator()(const TemperatureAttrs& temperature) const {
     vector().scale(in(0), temperature_of(temperature, context_.execution.i32(node_.in[1])[row_]), out_, n_);
   }
+  void operator()(const MixAttrs& mix) const { mix_row(mix, width(0), width(1), in(0), in(1), out_); }
+  void operator()(const MatchAttrs&) const { match_row(width(0), width(1), in(0), in(1), out_); }
+  void operator()(const SparsifyAttrs& sparsify) const { sparsify_row(sparsify.deviations, n_, in(0), out_); }
   void operator()(const LinearHeadsAttrs&) const {}  // program_heads.cpp
   void operator()(const LinearAttrs&) const {}       // never row-wise: program_matmul.cpp
   void operator()(const AttendAttrs&) const {}       // program_attend.cpp
