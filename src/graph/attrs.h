@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -12,12 +13,29 @@
 
 namespace lupo {
 
-enum class Op : uint8_t { embed, norm, linear, rope, attend, glu, activate, add, mul, scale, softcap, select, moe, slice, join };
-inline constexpr int kOpCount = 15;
+enum class Op : uint8_t {
+  embed,
+  norm,
+  linear,
+  rope,
+  attend,
+  glu,
+  activate,
+  add,
+  mul,
+  scale,
+  softcap,
+  select,
+  moe,
+  slice,
+  join,
+  pool
+};
+inline constexpr int kOpCount = 16;
 
 std::string_view op_name(Op op);
 
-// in: weight [C, V], tokens I32 [T]; out [C, T] = scale · row of the weight.
+// in: weight [C, V], tokens I32 [T] or kNone (all are of row 0); out [C, T] = scale · row of the weight.
 struct EmbedAttrs {
   float scale = 1;  // gemma: sqrt(C)
 };
@@ -49,8 +67,10 @@ struct RopeAttrs {
 
 // Grouped-query attention with a cache. in: q F32 [H·D, T], k F32 [G·D, T], v F32 [G·Dv, T], k_cache [D, N, G, S],
 // v_cache [Dv, N, G, S], sinks F32 [H] or kNone. First k and v of the step are written into their cells, then each query
-// attends to the cells of its own sequence: positions j with  pos − window < j <= pos  (causal). out F32 [H·Dv, T].
-// k or v kNone: the layer reads a cache that an earlier layer wrote.
+// attends to the cells of its own sequence: positions j with  pos − window < j <= pos  (causal) or |pos − j| <= window / 2.
+// out F32 [H·Dv, T]. k or v kNone: the layer reads a cache that an earlier layer wrote. Both caches kNone: there is none, each
+// query attends to the k and v of its own sequence in this step, which begins at position 0 (encoders).
+// ALiBi: Press et al. 2022, arXiv 2108.12409.
 struct AttendAttrs {
   int64_t n_head, n_kv_head;
   int64_t head_dim, head_dim_v;
@@ -58,6 +78,7 @@ struct AttendAttrs {
   int64_t window = 0;  // 0 = full
   float softcap = 0;   // c · tanh(s / c) on the scaled score; 0 = none
   bool causal = true;
+  float alibi = 0;  // > 0: −slope · |pos − j| on the score, slopes of the heads falling from 2^(−alibi / H) to 2^−alibi
 };
 
 // in: gate F32 [F, T], up F32 [F, T]; out = act(gate) · up.
@@ -113,8 +134,22 @@ struct JoinAttrs {
   bool is_shared = false;  // b has one group
 };
 
+// in: x F32 [C, T], outputs I32 [O]; out F32 [C, O]: row o is of the whole sequence, in this step, that holds row outputs[o].
+enum class Pooling : uint8_t {
+  none,  // every token has a row of its own: select, not pool
+  mean,
+  cls,   // the first token
+  last,  // the last token
+  rank,  // the score of a classification head on one of the others
+};
+std::string_view pooling_name(Pooling pooling);
+std::optional<Pooling> find_pooling(std::string_view name);
+struct PoolAttrs {
+  Pooling pooling;  // mean, cls or last
+};
+
 using Attrs = std::variant<EmbedAttrs, NormAttrs, LinearAttrs, RopeAttrs, AttendAttrs, GluAttrs, ActivateAttrs, AddAttrs,
-                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs>;
+                           MulAttrs, ScaleAttrs, SoftcapAttrs, SelectAttrs, MoeAttrs, SliceAttrs, JoinAttrs, PoolAttrs>;
 static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

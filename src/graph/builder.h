@@ -29,6 +29,7 @@ struct GraphRequest {
   int64_t n_seq = 1;                            // slots; >= 1
   int64_t n_batch = 512;                        // greatest T of a step
   int64_t n_outputs = 1;                        // greatest O of a step, ≤ n_batch
+  std::optional<Pooling> pooling{};             // the result is an embedding, pooled so; nothing: logits
   Type k_type = Type::f16, v_type = Type::f16;  // of the cache: f32, f16, bf16, q8_0 or q4_0
 };
 
@@ -36,7 +37,7 @@ using Value = TensorId;
 
 // The cache of one layer.
 struct Cache {
-  Value k, v;
+  Value k = kNone, v = kNone;  // kNone: there is none
 };
 
 class Builder {
@@ -50,6 +51,8 @@ class Builder {
   std::string block(std::string_view name) const;  // "blk.3.attn_q"
 
   bool has(std::string_view name) const { return weights_.contains(name); }
+  // Rows of the file's tensor of that whole name, 0 where there is none.
+  int64_t n_rows(const std::string& name) const;
   // A vector weight [width], F32; by its whole name ("blk.3.attn_norm.weight"). vector_if gives kNone when absent.
   Value vector(const std::string& name, int64_t width);
   Value vector_if(const std::string& name, int64_t width);
@@ -59,11 +62,15 @@ class Builder {
   struct Rows {
     int64_t first, n_total;
   };
+  // The request cannot be served by this model: finish() gives the first such error.
+  void refuse(Error error);
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
   void ignore(std::string_view name) { used_.insert(name); }
 
   // Ops; `name` is the GGUF name without ".weight" / ".bias". A bias is used where the file has one.
   Value embed(const std::string& name, int64_t width, int64_t n_vocab, float scale = 1);
+  // The first row of a table for every token [width, T].
+  Value embed_first(const std::string& name, int64_t width);
   // A learned vector for each position [width, T]; a context beyond the n_positions of the table is refused.
   Value embed_positions(const std::string& name, int64_t width, int64_t n_positions);
   Value norm(Value x, const std::string& name, int64_t width, float eps, bool rms = true);
@@ -83,13 +90,14 @@ class Builder {
   // Side by side in each of n_group parts of a row; `is_shared`: b has one part, that all get.
   Value join(Value a, Value b, int64_t n_group, bool is_shared = false);
   Value select_outputs(Value x);
+  Value pool(Value x, Pooling pooling);  // not rank; none: select_outputs
   // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down; biases where the file has
   // them.
   Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
             const MoeAttrs& attrs, Value selection = kNone);
 
   // Checks that every tensor of the file was asked for and gives the graph, or one Error with all faults.
-  Result<Graph> finish(Value logits);
+  Result<Graph> finish(Value result);
 
  private:
   Value add_tensor(Tensor tensor);

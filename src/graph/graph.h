@@ -2,7 +2,7 @@
 // grad() and the tracer. It holds no data pointer and no thread.
 //
 // Letters used for shapes everywhere:
-//   T tokens of a step      C embedding width (n_embd)     V vocabulary        O rows whose logits are wanted
+//   T tokens of a step      C embedding width (n_embd)     V vocabulary        O rows whose result is wanted
 //   H query heads           G key/value heads              D head_dim          S sequence slots     N cells of a slot
 // A shape lists its dimensions as GGUF does: the first is contiguous. A weight [C, F] therefore has F rows of C values, and
 // an activation [C, T] has one row of C values a token.
@@ -80,7 +80,7 @@ struct Graph {
   int64_t n_ctx = 0;                                            // cells of a full-attention slot
   int64_t n_seq = 1;                                            // S
   TensorId tokens = kNone, positions = kNone, outputs = kNone;  // inputs: I32 [T], I32 [T], I32 [O]
-  TensorId logits = kNone;                                      // output: F32 [V, O]
+  TensorId result = kNone;                                      // output: logits F32 [V, O], or embeddings [C, O]
 
   const Tensor& operator[](TensorId id) const { return tensors[static_cast<size_t>(id)]; }
   // Bytes of a tensor at the graph's greatest T and O.
@@ -98,7 +98,7 @@ struct StepSequence {
 struct Step {
   std::span<const int32_t> tokens;          // [T] ids, checked against V by the caller
   std::span<const StepSequence> sequences;  // their n_tokens sum to T
-  std::span<const int32_t> outputs;         // [O] rows of the batch whose logits are wanted, ascending
+  std::span<const int32_t> outputs;         // [O] rows of the batch whose result is wanted, ascending
 };
 
 }  // namespace lupo

@@ -32,6 +32,8 @@ class Model {
   const Hparams& hparams() const { return hparams_; }
   const Arch& arch() const { return *arch_; }
   const ModelFacts& facts() const { return facts_; }
+  // Of embeddings where nobody says otherwise: the file's own, else mean, of a decoder the last token.
+  Pooling default_pooling() const;
   // Made at the first call ({model, …} when the vocabulary is broken or its kind unknown); the logits verb needs none.
   Result<const Tokenizer*> tokenizer() const;
 

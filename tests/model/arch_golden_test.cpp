@@ -4,31 +4,16 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
+#include "model/goldens.h"
 #include "model/model.h"
 #include "runtime/backend/cpu/cpu_backend.h"
 #include "runtime/runtime.h"
 
 namespace lupo {
 namespace {
-
-const std::filesystem::path kGoldens = LUPO_TESTS_DIR "/goldens/arch";
-
-std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kGoldens))
-    if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-nlohmann::json golden(const std::string& name) { return nlohmann::json::parse(std::ifstream(kGoldens / (name + ".json"))); }
 
 Result<std::unique_ptr<Engine>> load(const Model& model, const std::string& backend, int64_t n_ctx, int64_t n_batch,
                                      Type kv = Type::f32) {
@@ -51,12 +36,6 @@ std::vector<std::vector<float>> run(Engine& engine, const std::vector<int32_t>& 
       rows.emplace_back(engine.logits(static_cast<int64_t>(i)).begin(), engine.logits(static_cast<int64_t>(i)).end());
   }
   return rows;
-}
-
-double worst_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, static_cast<double>(std::abs(a[i] - b[i])));
-  return worst;
 }
 
 class ArchGolden : public testing::TestWithParam<std::string> {
@@ -140,15 +119,12 @@ TEST_P(ArchGolden, nothing_beside_the_plan_grows_with_context_or_batch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tiny, ArchGolden, testing::ValuesIn(golden_names()), [](const auto& info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Tiny, ArchGolden, testing::ValuesIn(golden_names("logits")),
+                         [](const auto& info) { return test_name(info.param); });
 
 TEST(ArchGoldens, every_architecture_has_one) {
   std::set<std::string> with_golden;
-  for (const std::string& name : golden_names()) with_golden.insert(golden(name)["architecture"]);
+  for (const std::string& name : golden_names("architecture")) with_golden.insert(golden(name)["architecture"]);
   for (const Arch* arch : all_archs())
     EXPECT_TRUE(with_golden.contains(std::string(arch->name))) << arch->name << " has no golden in tests/goldens/arch";
 }

@@ -48,7 +48,7 @@ const OpInfo& op_info(Op op);
 
 // Defined beside their ops.
 extern const OpInfo embed_op, norm_op, linear_op, rope_op, attend_op, glu_op, activate_op, add_op, mul_op, scale_op, softcap_op,
-    select_op, moe_op, slice_op, join_op;
+    select_op, moe_op, slice_op, join_op, pool_op;
 
 // act(x) as the reference computes it.
 double activation(Activation act, double x);
@@ -58,6 +58,18 @@ void route(const MoeAttrs& moe, const float* router, const float* selection, int
 
 // cos and sin of the rotation of each of the n_rot/2 pairs at a position, attention factor included. factors: [n_rot/2] or null.
 void rope_table(const RopeAttrs& rope, int64_t position, const float* factors, float* cosine, float* sine);
+
+// The positions [begin, end) that a token of a sequence of the step sees.
+struct KeyRange {
+  int64_t begin, end;
+};
+KeyRange keys_of(const AttendAttrs& attend, const StepSequence& sequence, int64_t token);
+
+// ALiBi's slope of a query head.
+float alibi_slope(const AttendAttrs& attend, int64_t head);
+
+// Row `outputs[o]`'s sequence of the step, pooled: x [C, T], out [C].
+void pool_row(Pooling pooling, const Step& step, int64_t o, const float* x, int64_t width, float* out);
 
 // One row of slice, of n values, and one of join, of n_a and n_b values.
 void slice_row(const SliceAttrs& slice, int64_t n, const float* x, float* out);

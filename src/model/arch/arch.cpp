@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/printable.h"
+#include "model/arch/encoder.h"
 
 namespace lupo {
 
@@ -92,8 +93,8 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
   if (style.norm_after_rope) turn();
   if (style.qk_norm != QkNorm::none) {
     const bool is_whole = style.qk_norm == QkNorm::whole;
-    q = b.norm(q, b.block("attn_q_norm"), is_whole ? n_q : hp.head_dim, hp.norm_eps);
-    k = b.norm(k, b.block("attn_k_norm"), is_whole ? n_k : hp.head_dim, hp.norm_eps);
+    q = b.norm(q, b.block("attn_q_norm"), is_whole ? n_q : hp.head_dim, hp.norm_eps, hp.norm_is_rms);
+    k = b.norm(k, b.block("attn_k_norm"), is_whole ? n_k : hp.head_dim, hp.norm_eps, hp.norm_is_rms);
   }
   if (!style.norm_after_rope) turn();
   const float scale = hp.attention_scale > 0 ? hp.attention_scale : 1 / std::sqrt(static_cast<float>(hp.head_dim));
@@ -103,9 +104,12 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
                            .head_dim_v = hp.head_dim_v,
                            .scale = scale,
                            .window = style.window,
-                           .softcap = hp.attention_softcap};
-  const Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend,
-                               style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
+                           .softcap = hp.attention_softcap,
+                           .causal = hp.causal,
+                           .alibi = hp.alibi};
+  const Cache cache = hp.causal ? b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window) : Cache{};
+  const Value mixed =
+      b.attend(q, k, v, cache, attend, style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
   return b.linear(mixed, b.block("attn_output"), hp.n_embd);
 }
 
@@ -151,6 +155,13 @@ Value decoder(Builder& b, const Hparams& hp, const Block& block) {
     x = block(x, layer);
   }
   b.at_layer(-1);
+  if (b.request().pooling) {
+    b.ignore("output.weight");
+    b.ignore("output.bias");
+  }
+  if (b.request().pooling || !hp.causal)
+    return embedding(b, hp, b.norm(x, "output_norm", hp.n_embd, hp.norm_eps, hp.norm_is_rms));
+  ignore_score(b);
   x = b.norm(b.select_outputs(x), "output_norm", hp.n_embd, hp.norm_eps, hp.norm_is_rms);    // [C, O]
   Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
   if (hp.logit_scale != 1) logits = b.scale(logits, hp.logit_scale);

@@ -53,7 +53,8 @@ Ffn plain(Activation act);  // down(act(up h))
 // A mixture of hp.moe where the layer has one, with the expert that all tokens pass added; `dense` in the other layers.
 Ffn experts(Ffn dense);
 
-// Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap.
+// Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap; in place of
+// the head what encoder.h makes of the rows where an embedding is wanted.
 using Block = std::function<Value(Value x, int64_t layer)>;
 Value decoder(Builder& b, const Hparams& hp, const Block& block);
 // Where the norms of a block stand, by name; null: there is none.

@@ -25,7 +25,7 @@ class CpuBackend final : public Backend {
     for (const Node& node : graph.nodes) {
       if (node.op() == Op::attend)
         for (TensorId id : {node.in[3], node.in[4]})
-          if (!is_cache_type(graph[id].type))
+          if (id != kNone && !is_cache_type(graph[id].type))
             caps.unsupported.push_back(fmt::format("attend with a {} cache", type_info(graph[id].type).name));
       if ((node.op() == Op::linear || node.op() == Op::embed) && type_info(graph[node.in[0]].type).to_float == nullptr)
         caps.unsupported.push_back(fmt::format("{} {}: no decoder", op_name(node.op()), type_info(graph[node.in[0]].type).name));

@@ -29,6 +29,7 @@ class AttendPhase {
     head_[0] = q_ + std::max(kTileRows, padded_rows(n_rep_)) * width_;
     head_[1] = head_[0] + width_;
     kernel_scratch_ = head_[1] + width_;
+    slopes_ = kernel_scratch_ + std::max(tile_scratch_floats(at_.head_dim, at_.head_dim_v), stream_scratch_floats());
     source_q_ = source(phase.q_chain, node_.in[0]);
     source_k_ = source(phase.k_chain, node_.in[1]);
   }
@@ -62,10 +63,9 @@ class AttendPhase {
     return tile_tokens_ == 0 || s.n_tokens == 1 || s.n_tokens * n_rep_ <= kStreamRowsMax;
   }
   int64_t n_tiles(const StepSequence& s) const { return is_streamed(s) ? 0 : ceil_div(s.n_tokens, tile_tokens_); }
-  int64_t key_end(const StepSequence& s, int64_t token) const { return s.pos + (at_.causal ? token + 1 : s.n_tokens); }
-  int64_t key_begin(const StepSequence& s, int64_t token) const {
-    return at_.window > 0 ? std::max<int64_t>(0, s.pos + token - at_.window + 1) : 0;
-  }
+  bool has_cache() const { return node_.in[3] != kNone; }
+  int64_t key_end(const StepSequence& s, int64_t token) const { return keys_of(at_, s, token).end; }
+  int64_t key_begin(const StepSequence& s, int64_t token) const { return keys_of(at_, s, token).begin; }
   // Parts that one streamed token's keys are cut into.
   int64_t n_parts(const StepSequence& s, int64_t token) const {
     return part_keys_ == 0 ? 1 : ceil_div(key_end(s, token) - key_begin(s, token), part_keys_);
@@ -75,7 +75,7 @@ class AttendPhase {
     int64_t n_streamed = 0, n_keys = 0;
     for (const StepSequence& s : context_.execution.step.sequences) {
       n_tile_tasks_ += n_tiles(s) * at_.n_kv_head;
-      stores_first_ |= s.n_tokens > 1 && (node_.in[1] != kNone || node_.in[2] != kNone);
+      stores_first_ |= has_cache() && s.n_tokens > 1 && (node_.in[1] != kNone || node_.in[2] != kNone);
       if (!is_streamed(s)) continue;
       n_streamed += s.n_tokens * at_.n_kv_head;
       for (int64_t i = 0; i < s.n_tokens; ++i) n_keys += (key_end(s, i) - key_begin(s, i)) * at_.n_kv_head;
@@ -88,10 +88,20 @@ class AttendPhase {
       for (int64_t i = 0; is_streamed(s) && i < s.n_tokens; ++i) n_stream_tasks_ += n_parts(s, i) * at_.n_kv_head;
   }
 
-  Cells cells(TensorId id, int64_t slot, int64_t g) const {
+  // Of operand 1 (keys) or 2 (values), for a sequence whose rows begin at `first_row` of the batch.
+  Cells cells(size_t operand, const StepSequence& s, int64_t first_row, int64_t g) const {
+    const TensorId id = node_.in[operand + 2];
+    if (id == kNone) return rows(operand, s, first_row, g);
     const Tensor& cache = context_.tensor(id);
     const int64_t width = cache.shape.dim[0], n_cells = cache.shape.dim[1], bytes = row_bytes(cache.type, width);
-    return {context_.execution.bytes(id) + (slot * at_.n_kv_head + g) * n_cells * bytes, cache.type, width, bytes, n_cells};
+    return {context_.execution.bytes(id) + (s.slot * at_.n_kv_head + g) * n_cells * bytes, cache.type, width, bytes, n_cells};
+  }
+
+  // Without a cache the rows of the step are the cells; the sequence begins at position 0.
+  Cells rows(size_t operand, const StepSequence& s, int64_t first_row, int64_t g) const {
+    const int64_t width = operand == 1 ? at_.head_dim : at_.head_dim_v, row = at_.n_kv_head * width;
+    const float* first = context_.execution.f32(node_.in[operand]) + first_row * row + g * width;
+    return {reinterpret_cast<const std::byte*>(first), Type::f32, width, row * static_cast<int64_t>(sizeof(float)), s.n_tokens};
   }
 
   // The head after its chain: in one of the two head buffers, or where it was.
@@ -117,11 +127,11 @@ class AttendPhase {
   void store(const StepSequence& s, int64_t row, int64_t token, int64_t g) {
     if (node_.in[1] != kNone) {
       const float* k = prepare(phase_.k_chain, row, source_k_ + (row * at_.n_kv_head + g) * at_.head_dim);
-      store_cell(k, cells(node_.in[3], s.slot, g), s.pos + token);
+      store_cell(k, cells(1, s, row - token, g), s.pos + token);
     }
     if (node_.in[2] != kNone) {
       const float* v = context_.execution.f32(node_.in[2]) + (row * at_.n_kv_head + g) * at_.head_dim_v;
-      store_cell(v, cells(node_.in[4], s.slot, g), s.pos + token);
+      store_cell(v, cells(2, s, row - token, g), s.pos + token);
     }
   }
 
@@ -154,20 +164,26 @@ class AttendPhase {
     if (n_tokens == 1) std::fill(q, q_ + padded_rows(n_rep_) * width_, 0.0f);
   }
 
-  AttendTask task(const StepSequence& s, int64_t token, int64_t n_tokens, int64_t g) const {
+  // Tokens of a sequence from `token` on, the first at batch row `row`.
+  AttendTask task(const StepSequence& s, int64_t row, int64_t token, int64_t n_tokens, int64_t g) {
     const float* sinks = context_.execution.f32(node_.in[5]);
-    return {.k = cells(node_.in[3], s.slot, g),
-            .v = cells(node_.in[4], s.slot, g),
+    for (int64_t r = 0; at_.alibi > 0 && r < n_rep_; ++r) slopes_[r] = alibi_slope(at_, g * n_rep_ + r);
+    // A window around a token is the causal window of a token half of it further on.
+    const bool is_around = !at_.causal && at_.window > 0;
+    const int64_t half = is_around ? at_.window / 2 : 0;
+    return {.k = cells(1, s, row - token, g),
+            .v = cells(2, s, row - token, g),
             .q = q_,
             .n_rows = n_tokens * n_rep_,
             .n_rep = n_rep_,
-            .pos = s.pos + token,
+            .pos = s.pos + token + half,
             .key_begin = key_begin(s, token),
             .key_end = key_end(s, token + n_tokens - 1),
-            .window = at_.window,
+            .window = is_around ? 2 * half + 1 : at_.window,
             .softcap = at_.softcap,
-            .causal = at_.causal,
-            .sinks = sinks == nullptr ? nullptr : sinks + g * n_rep_};
+            .causal = at_.causal || is_around,
+            .sinks = sinks == nullptr ? nullptr : sinks + g * n_rep_,
+            .slopes = at_.alibi > 0 ? slopes_ : nullptr};
   }
 
   float* output(int64_t row, int64_t g) const {
@@ -182,8 +198,8 @@ class AttendPhase {
         const int64_t token = index / at_.n_kv_head * tile_tokens_, g = index % at_.n_kv_head;
         const int64_t n_tokens = std::min<int64_t>(tile_tokens_, s.n_tokens - token);
         load_q(row + token, n_tokens, g);
-        context_.kernels.attend.tile(task(s, token, n_tokens, g), output(row + token, g), at_.n_head * at_.head_dim_v,
-                                     kernel_scratch_);
+        context_.kernels.attend.tile(task(s, row + token, token, n_tokens, g), output(row + token, g),
+                                     at_.n_head * at_.head_dim_v, kernel_scratch_);
         return;
       }
       index -= n;
@@ -208,9 +224,9 @@ class AttendPhase {
 
   void stream_part(const StepSequence& s, int64_t row, int64_t token, int64_t g, int64_t part, int64_t parts, int64_t index,
                    int64_t item) {
-    if (!stores_first_ && part == parts - 1) store(s, row, token, g);  // the one part that reads the new cell
+    if (has_cache() && !stores_first_ && part == parts - 1) store(s, row, token, g);  // the one part that reads the new cell
     load_q(row, 1, g);
-    AttendTask work = task(s, token, 1, g);
+    AttendTask work = task(s, row, token, 1, g);
     const int64_t begin = work.key_begin;
     work.key_begin = part == 0 ? begin : begin + part * part_keys_;
     if (part < parts - 1) work.key_end = begin + (part + 1) * part_keys_;
@@ -239,7 +255,7 @@ class AttendPhase {
   int64_t tile_tokens_;  // tokens of a full tile; 0 where one token has more heads than a tile has rows
   int64_t width_;        // D padded
   int thread_;
-  float *q_, *head_[2], *kernel_scratch_;
+  float *q_, *head_[2], *kernel_scratch_, *slopes_;
   const float *source_q_, *source_k_;
   int64_t n_tile_tasks_ = 0, n_stream_tasks_ = 0;
   int64_t part_keys_ = 0;      // keys of a part; 0: nothing is split
