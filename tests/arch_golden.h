@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <span>
 
 #include "model/model.h"
 #include "runtime/runtime.h"
@@ -18,16 +19,17 @@ namespace lupo {
 
 inline const std::filesystem::path kGoldens = LUPO_TESTS_DIR "/goldens/arch";
 
-inline std::vector<std::string> golden_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kGoldens))
-    if (entry.path().extension() == ".gguf") names.push_back(entry.path().stem());
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 inline nlohmann::json golden(const std::string& name) {
   return nlohmann::json::parse(std::ifstream(kGoldens / (name + ".json")));
+}
+
+// Those that hold `what`: "logits" or "pooling"; "architecture" is in all.
+inline std::vector<std::string> golden_names(const char* what = "logits") {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(kGoldens))
+    if (entry.path().extension() == ".gguf" && golden(entry.path().stem()).contains(what)) names.push_back(entry.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 inline Result<std::unique_ptr<Engine>> load(const Model& model, const std::string& backend, int64_t n_ctx, int64_t n_batch,
@@ -63,9 +65,9 @@ inline std::vector<std::vector<float>> run(Engine& engine, const std::vector<int
   return run(engine, ids, std::vector<size_t>{chunk});
 }
 
-inline double worst_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, static_cast<double>(std::abs(a[i] - b[i])));
+inline double worst_difference(std::span<const float> a, std::span<const float> b) {
+  double worst = a.size() == b.size() ? 0 : INFINITY;
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) worst = std::max(worst, static_cast<double>(std::abs(a[i] - b[i])));
   return worst;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -38,7 +39,8 @@ namespace lupo {
   OP(delta, Delta)              \
   OP(mix, Mix)                  \
   OP(match, Match)              \
-  OP(sparsify, Sparsify)
+  OP(sparsify, Sparsify)        \
+  OP(pool, Pool)
 
 #define LUPO_OP(name, Name) name,
 enum class Op : uint8_t { LUPO_OPS(LUPO_OP) };
@@ -49,7 +51,7 @@ inline constexpr int kOpCount = LUPO_OPS(LUPO_OP);
 
 std::string_view op_name(Op op);
 
-// in: weight [C, V], tokens I32 [T]; out [C, T] = scale · row of the weight.
+// in: weight [C, V], tokens I32 [T] or kNone (all are of row 0); out [C, T] = scale · row of the weight.
 struct EmbedAttrs {
   float scale = 1;  // gemma: sqrt(C)
 };
@@ -82,9 +84,11 @@ struct RopeAttrs {
 
 // Grouped-query attention with a cache. in: q F32 [H·D, T], k F32 [G·D, T], v F32 [G·Dv, T], k_cache [D, N, G, S],
 // v_cache [Dv, N, G, S], sinks F32 [H] or kNone. First k and v of the step are written into their cells, then each query
-// attends to the cells of its own sequence: positions j with  pos − window < j <= pos  (causal). out F32 [H·Dv, T].
-// k or v kNone: the layer reads a cache that an earlier layer wrote. v_cache kNone: the value is the leading Dv values of the key
-// (multi-head latent attention, whose one KV head is the compressed key and value; DeepSeek-V2, arXiv 2405.04434).
+// attends to the cells of its own sequence: positions j with  pos − window < j <= pos  (causal) or |pos − j| <= window / 2.
+// out F32 [H·Dv, T]. k or v kNone: the layer reads a cache that an earlier layer wrote. v_cache kNone: the value is the leading
+// Dv values of the key (multi-head latent attention, whose one KV head is the compressed key and value; DeepSeek-V2, arXiv
+// 2405.04434). Both caches kNone: there is none, each query attends to the k and v of its own sequence in this step, which begins
+// at position 0 (encoders). ALiBi: Press et al. 2022, arXiv 2108.12409.
 struct AttendAttrs {
   int64_t n_head, n_kv_head;
   int64_t head_dim, head_dim_v;
@@ -93,6 +97,7 @@ struct AttendAttrs {
   float softcap = 0;   // c · tanh(s / c) on the scaled score; 0 = none
   bool causal = true;
   bool is_chunked = false;  // the context is cut into chunks of `window`, and a query sees its own alone (llama4)
+  float alibi = 0;  // > 0: −slope · |pos − j| on the score, slopes of the heads falling from 2^(−alibi / H) to 2^−alibi
 
   // The first position that a query sees.
   int64_t first_key(int64_t pos) const {
@@ -219,6 +224,20 @@ inline constexpr double kMatchMin = 1e-5;  // least mean square of a that is div
 // those of the upper tail. Source: Gemma 3n; Spark Transformer, You et al. 2025, arXiv 2506.06644.
 struct SparsifyAttrs {
   float deviations;
+};
+
+// in: x F32 [C, T], outputs I32 [O]; out F32 [C, O]: row o is of the whole sequence, in this step, that holds row outputs[o].
+enum class Pooling : uint8_t {
+  none,  // every token has a row of its own: select, not pool
+  mean,
+  cls,   // the first token
+  last,  // the last token
+  rank,  // the score of a classification head on one of the others
+};
+std::string_view pooling_name(Pooling pooling);
+std::optional<Pooling> find_pooling(std::string_view name);
+struct PoolAttrs {
+  Pooling pooling;  // mean, cls or last
 };
 
 // In the order of enum Op.

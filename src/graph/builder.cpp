@@ -49,6 +49,10 @@ void Builder::ignore_block(int64_t layer, std::string_view why) {
   if (has_any) note(fmt::format("block {} is not used: {}", layer, why));
 }
 
+void Builder::refuse(Error error) {
+  if (!bad_request_) bad_request_ = std::move(error);
+}
+
 void Builder::problem(std::string text) {
   if (++n_problems_ <= static_cast<int64_t>(kProblemsMax)) problems_.push_back(std::move(text));
 }
@@ -89,6 +93,11 @@ Value Builder::weight(const std::string& name, const Shape& shape, bool is_vecto
   return asked_[key] = add_tensor({info.type, shape, Life::weight, StatePolicy::none, name, rows.first, rows.n_total});
 }
 
+int64_t Builder::n_rows(const std::string& name) const {
+  const auto found = weights_.find(name);
+  return found == weights_.end() ? 0 : found->second.shape.dim[1];
+}
+
 Value Builder::vector(const std::string& name, int64_t width) { return weight(name, {{width, 1, 1, 1}}, true, {0, width}); }
 Value Builder::vector_if(const std::string& name, int64_t width) { return has(name) ? vector(name, width) : kNone; }
 Value Builder::matrix(const std::string& name, int64_t n_in, int64_t n_out) {
@@ -104,12 +113,15 @@ Value Builder::embed(const std::string& name, int64_t width, int64_t n_vocab, fl
   return add_node(EmbedAttrs{scale}, {table, graph_.tokens});
 }
 
+Value Builder::embed_first(const std::string& name, int64_t width) {
+  return add_node(EmbedAttrs{}, {matrix(name + ".weight", width, n_rows(name + ".weight")), kNone});
+}
+
 Value Builder::embed_positions(const std::string& name, int64_t width, int64_t n_positions) {
-  if (request_.n_ctx > n_positions && !bad_request_)
-    bad_request_ =
-        Error{Layer::runtime, "context-too-long",
-              fmt::format("a context of {} tokens: this model has learned positions for {}", request_.n_ctx, n_positions),
-              fmt::format("--ctx {}", n_positions)};
+  if (request_.n_ctx > n_positions)
+    refuse({Layer::runtime, "context-too-long",
+            fmt::format("a context of {} tokens: this model has learned positions for {}", request_.n_ctx, n_positions),
+            fmt::format("--ctx {}", n_positions)});
   return add_node(EmbedAttrs{}, {matrix(name + ".weight", width, n_positions), graph_.positions});
 }
 
@@ -158,7 +170,7 @@ Cache Builder::cache(int64_t n_kv_head, int64_t head_dim, int64_t head_dim_v, in
     else if (width % info.block_elements != 0)
       what = fmt::format("a cache of type {} needs heads of a multiple of {} values, this model has {}", info.name,
                          info.block_elements, width);
-    if (!what.empty() && !bad_request_) bad_request_ = Error{Layer::runtime, "kv-type", std::move(what), "--kv-type f16"};
+    if (!what.empty()) refuse({Layer::runtime, "kv-type", std::move(what), "--kv-type f16"});
   };
   check(request_.k_type, head_dim);
   const Value k = state("k_cache", request_.k_type, {{head_dim, n_cells, n_kv_head, request_.n_seq}}, policy);
@@ -227,7 +239,11 @@ Value Builder::delta(Value q, Value k, Value v, Value g, Value beta, int64_t key
 
 Value Builder::select_outputs(Value x) { return add_node(SelectAttrs{}, {x, graph_.outputs}); }
 
-Result<Graph> Builder::finish(Value logits) {
+Value Builder::pool(Value x, Pooling pooling) {
+  return pooling == Pooling::none ? select_outputs(x) : add_node(PoolAttrs{pooling}, {x, graph_.outputs});
+}
+
+Result<Graph> Builder::finish(Value result) {
   if (bad_request_) return std::unexpected(*bad_request_);
   // Surplus names come out of a hash table: sorted, so that the message is the same each time.
   std::vector<std::string_view> surplus;
@@ -242,8 +258,8 @@ Result<Graph> Builder::finish(Value logits) {
     return fail(Layer::model, "bad-tensors", fmt::format("{} faults: {}{}", n_problems_, fmt::join(problems_, "; "), rest),
                 "lupo inspect MODEL --tensors  # and get the file again from its source");
   }
-  graph_.logits = logits;
-  graph_.tensors[static_cast<size_t>(logits)].life = Life::output;
+  graph_.result = result;
+  graph_.tensors[static_cast<size_t>(result)].life = Life::output;
   return std::move(graph_);
 }
 

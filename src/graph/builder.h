@@ -29,6 +29,7 @@ struct GraphRequest {
   int64_t n_seq = 1;                            // slots; >= 1
   int64_t n_batch = 512;                        // greatest T of a step
   int64_t n_outputs = 1;                        // greatest O of a step, ≤ n_batch
+  std::optional<Pooling> pooling{};             // the result is an embedding, pooled so; nothing: logits
   Type k_type = Type::f16, v_type = Type::f16;  // of the cache: f32, f16, bf16, q8_0 or q4_0
   int64_t n_checkpoints = 0;                    // copies of each slot's states of fixed size
 };
@@ -37,7 +38,7 @@ using Value = TensorId;
 
 // The cache of one layer.
 struct Cache {
-  Value k, v;
+  Value k = kNone, v = kNone;  // kNone: there is none
 };
 
 class Builder {
@@ -51,6 +52,8 @@ class Builder {
   std::string block(std::string_view name) const;  // "blk.3.attn_q"
 
   bool has(std::string_view name) const { return weights_.contains(name); }
+  // Rows of the file's tensor of that whole name, 0 where there is none.
+  int64_t n_rows(const std::string& name) const;
   // A vector weight [width], F32; by its whole name ("blk.3.attn_norm.weight"). vector_if gives kNone when absent.
   Value vector(const std::string& name, int64_t width);
   Value vector_if(const std::string& name, int64_t width);
@@ -61,6 +64,8 @@ class Builder {
     int64_t first, n_total;
     int64_t n_matrices = 1;  // the file's tensor is [K, n_total / n_matrices, n_matrices]
   };
+  // The request cannot be served by this model: finish() gives the first such error.
+  void refuse(Error error);
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
   void ignore(std::string_view name);
   // The same for all tensors of a block, noted with the reason where there are any.
@@ -70,6 +75,8 @@ class Builder {
 
   // Ops; `name` is the GGUF name without ".weight" / ".bias". A bias is used where the file has one.
   Value embed(const std::string& name, int64_t width, int64_t n_vocab, float scale = 1);
+  // The first row of a table for every token [width, T].
+  Value embed_first(const std::string& name, int64_t width);
   // A learned vector for each position [width, T]; a context beyond the n_positions of the table is refused.
   Value embed_positions(const std::string& name, int64_t width, int64_t n_positions);
   Value norm(Value x, const std::string& name, int64_t width, float eps, bool rms = true);
@@ -102,19 +109,18 @@ class Builder {
   Value match(Value a, Value x) { return add_node(MatchAttrs{}, {a, x}); }
   Value sparsify(Value x, float deviations) { return add_node(SparsifyAttrs{deviations}, {x}); }
   Value select_outputs(Value x);
-  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down, up with gate's name where
-  // both lie in one [C, 2·n_ff, E]; biases, and a scale for each expert (NAME.scale), where the file has them.
+  Value pool(Value x, Pooling pooling);  // not rank; none: select_outputs
   // Ops with a state of fixed size, which they make. conv: of `width` tokens; scan: b and c have n_state values a group.
   Value conv(Value x, const std::string& name, int64_t width);
   Value scan(Value x, Value dt, Value a, Value b, Value c, Value d, int64_t n_state, const ScanAttrs& attrs);
   Value delta(Value q, Value k, Value v, Value g, Value beta, int64_t key_dim, int64_t value_dim, const DeltaAttrs& attrs);
-  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down; biases where the file has
-  // them.
+  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down, up with gate's name where
+  // both lie in one [C, 2·n_ff, E]; biases, and a scale for each expert (NAME.scale), where the file has them.
   Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
             const MoeAttrs& attrs, Value selection = kNone);
 
   // Checks that every tensor of the file was asked for and gives the graph, or one Error with all faults.
-  Result<Graph> finish(Value logits);
+  Result<Graph> finish(Value result);
 
  private:
   Value add_tensor(Tensor tensor);

@@ -2,7 +2,7 @@
 // grad() and the tracer. It holds no data pointer and no thread.
 //
 // Letters used for shapes everywhere:
-//   T tokens of a step      C embedding width (n_embd)     V vocabulary        O rows whose logits are wanted
+//   T tokens of a step      C embedding width (n_embd)     V vocabulary        O rows whose result is wanted
 //   H query heads           G key/value heads              D head_dim          S sequence slots     N cells of a slot
 // A shape lists its dimensions as GGUF does: the first is contiguous. A weight [C, F] therefore has F rows of C values, and
 // an activation [C, T] has one row of C values a token.
@@ -82,7 +82,7 @@ struct Graph {
   int64_t n_seq = 1;                                            // S
   int64_t n_checkpoints = 0;                                    // copies of each slot's states of fixed size
   TensorId tokens = kNone, positions = kNone, outputs = kNone;  // inputs: I32 [T], I32 [T], I32 [O]
-  TensorId logits = kNone;                                      // output: F32 [V, O]
+  TensorId result = kNone;                                      // output: logits F32 [V, O], or embeddings [C, O]
   std::vector<std::string> notes;                               // what of the file is left out, for the user to read
 
   const Tensor& operator[](TensorId id) const { return tensors[static_cast<size_t>(id)]; }
@@ -103,7 +103,7 @@ struct StepSequence {
 struct Step {
   std::span<const int32_t> tokens;          // [T] ids, checked against V by the caller
   std::span<const StepSequence> sequences;  // their n_tokens sum to T
-  std::span<const int32_t> outputs;         // [O] rows of the batch whose logits are wanted, ascending
+  std::span<const int32_t> outputs;         // [O] rows of the batch whose result is wanted, ascending
 };
 
 }  // namespace lupo

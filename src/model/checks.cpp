@@ -3,24 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <array>
-#include <cctype>
-
 #include "base/printable.h"
 #include "model/gguf/file_name.h"
+#include "model/kinds.h"
 
 namespace lupo {
 namespace {
-
-constexpr std::array<std::string_view, 9> kChatWords{"instruct",  "chat", "it",  "assistant", "thinking",
-                                                     "reasoning", "sft",  "dpo", "rlhf"};
-constexpr std::array<std::string_view, 3> kBaseWords{"base", "pt", "pretrained"};
-
-template <size_t N>
-bool is_one_of(const std::string& word, const std::array<std::string_view, N>& words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 // Byte-level BPE alone cuts the text before it merges.
 void check_tokenizer(const gguf::File& file, std::span<const std::string> notes, std::vector<Finding>& findings) {
@@ -37,44 +25,21 @@ void check_tokenizer(const gguf::File& file, std::span<const std::string> notes,
 
 }  // namespace
 
-Training training_of(std::string_view name) {
-  std::string word;
-  Training training = Training::unknown;
-  for (size_t i = 0; i <= name.size(); ++i) {
-    const unsigned char c = i < name.size() ? static_cast<unsigned char>(name[i]) : '-';
-    if (std::isalnum(c)) {
-      word += static_cast<char>(std::tolower(c));
-      continue;
-    }
-    if (is_one_of(word, kChatWords)) return Training::chat;
-    if (is_one_of(word, kBaseWords)) training = Training::base;
-    word.clear();
-  }
-  return training;
-}
-
 std::vector<Finding> check_model(const gguf::File& file, std::span<const std::string> tokenizer_notes) {
   const gguf::Metadata& metadata = file.metadata();
-  std::string names;
-  for (const char* key : {"general.name", "general.basename", "general.finetune"})
-    if (const auto text = metadata.string(key)) names += std::string(*text) + " ";
-  const std::string file_name = file.path().substr(file.path().rfind('/') + 1);
-  const Training training = training_of(names + file_name);
-  const bool has_template = metadata.find("tokenizer.chat_template") != nullptr;
-  const std::string evidence = fmt::format("named '{}', file {}; {}", printable(names, 80), printable(file_name, 80),
-                                           has_template ? "with a chat template" : "without a chat template");
-
+  const std::vector<KindFound> kinds = model_kinds(metadata, file.path());
   std::vector<Finding> findings;
-  if (training == Training::base || (training == Training::unknown && !has_template))
+  if (const KindFound* base = find_kind(kinds, ModelKind::base))
     findings.push_back(
         {Layer::model, "base-model", Severity::warning,
-         "this looks like a base model: it continues text and was not trained to answer", evidence, 0,
+         "this looks like a base model: it continues text and was not trained to answer", base->evidence, 0,
          fmt::format("lupo run {} --raw -p 'Once upon a time'  # or get the instruct version", printable(file.path(), 400))});
-  else if (!has_template)
+  else if (metadata.find("tokenizer.chat_template") == nullptr && kinds.front().kind > ModelKind::base)
     findings.push_back(
         {Layer::runtime, "template-missing", Severity::warning,
          "an instruct model without its chat template: a built-in one stands in, which may not be what it was trained with",
-         evidence, 0, fmt::format("lupo run {} --chat-template FILE  # from the model's own page", printable(file.path(), 400))});
+         kinds.front().evidence, 0,
+         fmt::format("lupo run {} --chat-template FILE  # from the model's own page", printable(file.path(), 400))});
   check_tokenizer(file, tokenizer_notes, findings);
   for (Finding& finding : gguf::check_file_name(gguf::parse_file_name(file.path()), file)) findings.push_back(std::move(finding));
   return findings;

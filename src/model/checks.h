@@ -11,10 +11,6 @@
 
 namespace lupo {
 
-// Names that say what a model was trained for.
-enum class Training { unknown, base, chat };
-Training training_of(std::string_view name);
-
 // Codes: base-model, template-missing, pre-tokenizer-missing, tokenizer-notes, and those of gguf::check_file_name (some of these
 // are findings of the quantization layer). `tokenizer_notes` are Tokenizer::notes().
 std::vector<Finding> check_model(const gguf::File& file, std::span<const std::string> tokenizer_notes);

@@ -17,7 +17,9 @@ Result<Model> Model::from_file(gguf::File file) {
   if (model.arch_->read != nullptr) TRY(model.arch_->read(reader, model.hparams_));
   for (const gguf::TensorInfo& tensor : model.file_->tensors())
     model.weights_.emplace(tensor.name, WeightInfo{tensor.type, {tensor.dim}});
-  TRY_ASSIGN(Graph graph, model.graph({.n_ctx = 1, .n_batch = 1}));
+  GraphRequest request{.n_ctx = 1, .n_batch = 1};
+  if (!model.hparams_.causal) request.pooling = model.default_pooling();
+  TRY_ASSIGN(Graph graph, model.graph(request));
   model.facts_ = facts_of(graph);
   model.notes_ = std::move(graph.notes);
   return model;
@@ -30,6 +32,8 @@ Result<const Tokenizer*> Model::tokenizer() const {
   return tokenizer_.get();
 }
 
+Pooling Model::default_pooling() const { return hparams_.pooling.value_or(hparams_.causal ? Pooling::last : Pooling::mean); }
+
 Result<Graph> Model::graph(const GraphRequest& request) const {
   Builder builder(weights_, request);
   return builder.finish(arch_->build(builder, hparams_));
@@ -37,9 +41,10 @@ Result<Graph> Model::graph(const GraphRequest& request) const {
 
 const std::byte* Model::weight(const Graph& graph, TensorId id) const {
   const Tensor& tensor = graph[id];
+  const gguf::TensorInfo& found = *file_->find(tensor.name);
   // A part of a vector begins at an element, one of a matrix at a row.
-  const int64_t row = tensor.shape.dim[1] == 1 ? type_info(tensor.type).block_bytes : row_bytes(tensor.type, tensor.shape.dim[0]);
-  return file_->find(tensor.name)->data + tensor.first_row * row;
+  const int64_t row = found.dim[1] == 1 ? type_info(tensor.type).block_bytes : row_bytes(tensor.type, tensor.shape.dim[0]);
+  return found.data + tensor.first_row * row;
 }
 
 }  // namespace lupo

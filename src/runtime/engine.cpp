@@ -42,9 +42,11 @@ Result<Sized> size_for(const Model& model, const Backend& backend, const Runtime
                        .n_seq = options.n_seq,
                        .n_batch = options.n_batch > 0 ? options.n_batch : kBatchDefault,
                        .n_outputs = options.n_outputs,
+                       .pooling = options.pooling,
                        .k_type = options.k_type,
                        .v_type = options.v_type,
                        .n_checkpoints = options.n_checkpoints};
+  if (!model.hparams().causal && options.n_batch == 0) request.n_batch = std::max(kBatchDefault, n_ctx);  // a whole text at once
   request.n_batch = std::min(request.n_batch, n_ctx * options.n_seq);
   request.n_outputs = std::min(request.n_outputs, request.n_batch);
   Sized sized;
@@ -102,8 +104,9 @@ Result<Decided> decide(const Model& model, const Machine& machine, const Runtime
   else if (n_ctx < n_ctx_train)
     why = fmt::format("cut from {} to what {} of free memory hold", n_ctx_train, format_bytes(room));
   decided.reasons.push_back(fmt::format("context {}: {}", n_ctx, why));
-  decided.reasons.push_back(fmt::format("KV cache {}/{}: {} when full", type_info(options.k_type).name,
-                                        type_info(options.v_type).name, format_bytes(sized.plan.bytes.kv)));
+  if (sized.plan.bytes.kv > 0)
+    decided.reasons.push_back(fmt::format("KV cache {}/{}: {} when full", type_info(options.k_type).name,
+                                          type_info(options.v_type).name, format_bytes(sized.plan.bytes.kv)));
   if (sized.plan.bytes.state > 0)
     decided.reasons.push_back(fmt::format("recurrent state {}: the same at any length, with {} copies to go back to",
                                           format_bytes(sized.plan.bytes.state), options.n_checkpoints));
@@ -151,10 +154,10 @@ Result<void> Engine::run(const Step& step) {
   TRY(program_->run(step));
   TRY(model_.file().check_intact());
   if (step.outputs.empty()) return {};
-  const std::span<const float> row = logits(static_cast<int64_t>(step.outputs.size()) - 1);
+  const std::span<const float> row = result(static_cast<int64_t>(step.outputs.size()) - 1);
   if (!std::all_of(row.begin(), row.end(), [](float x) { return std::isfinite(x); }))
     return fail(Layer::runtime, "non-finite",
-                "the logits hold NaN or infinity: the weights are damaged or overflow in this precision",
+                "the result holds NaN or infinity: the weights are damaged or overflow in this precision",
                 "--backend ref to see whether the file itself is bad, or get the file again");
   return {};
 }

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,7 +35,8 @@ struct RuntimeOptions {
   // Copies of a sequence's states of fixed size, for Session to go back to: of the last prompt and of the one before.
   int64_t n_checkpoints = 2;
   Type k_type = Type::f16, v_type = Type::f16;
-  int n_threads = 0;  // 0: as many as the machine has use for
+  std::optional<Pooling> pooling{};  // embeddings, pooled so, are the result; nothing: logits
+  int n_threads = 0;                 // 0: as many as the machine has use for
 };
 
 class Engine {
@@ -42,10 +44,11 @@ class Engine {
   // Errors: {memory, does-not-fit} with both numbers and what would fit; {runtime, …} for options that make no sense.
   static Result<std::unique_ptr<Engine>> load(const Model& model, const Machine& machine, const RuntimeOptions& options);
 
-  // Runs a step; afterwards logits(o) are the raw logits [V] of output row o. {runtime, non-finite} when the last row holds NaN
-  // or infinity; {model, file-changed} when the file was cut while it was mapped.
+  // Runs a step; afterwards result(o) is what output row o gave: raw logits [V], or an embedding. {runtime, non-finite} when the
+  // last row holds NaN or infinity; {model, file-changed} when the file was cut while it was mapped.
   Result<void> run(const Step& step);
-  std::span<const float> logits(int64_t o) const { return program_->logits(o); }
+  std::span<const float> result(int64_t o) const { return program_->result(o); }
+  std::span<const float> logits(int64_t o) const { return result(o); }
 
   const Model& model() const { return model_; }
   const Graph& graph() const { return graph_; }

@@ -179,17 +179,6 @@ TEST(QuantizationChecks, BitsAndGain) {
   EXPECT_THAT(check_quantization({}, "m"), IsEmpty());
 }
 
-TEST(ModelChecks, NamesTellTheTraining) {
-  EXPECT_EQ(training_of("SmolLM2-135M-Instruct.Q4_1.gguf"), Training::chat);
-  EXPECT_EQ(training_of("gemma-3-270m-it"), Training::chat);
-  EXPECT_EQ(training_of("Llama-2-7b-chat-hf"), Training::chat);
-  EXPECT_EQ(training_of("Qwen3-4B-Base"), Training::base);
-  EXPECT_EQ(training_of("gemma-3-1b-pt"), Training::base);
-  EXPECT_EQ(training_of("gemma-3-270m-q4_k_m.gguf"), Training::unknown);
-  EXPECT_EQ(training_of("Italian-Writer"), Training::unknown) << "words, not letters";
-  EXPECT_EQ(training_of(""), Training::unknown);
-}
-
 TEST(ModelChecks, WhatTheTokenizerNotes) {
   const auto check = [](bool with_pre, std::vector<std::string> notes) {
     const TestFolder folder;

@@ -115,8 +115,8 @@ TEST(Builder, a_tied_weight_is_one_tensor) {
   int n_weights = 0;
   for (const Tensor& tensor : graph->tensors) n_weights += tensor.life == Life::weight;
   EXPECT_EQ(n_weights, 1);
-  EXPECT_EQ((*graph)[graph->logits].shape, (Shape{{10, kOutputs, 1, 1}}));
-  EXPECT_EQ((*graph)[graph->logits].life, Life::output);
+  EXPECT_EQ((*graph)[graph->result].shape, (Shape{{10, kOutputs, 1, 1}}));
+  EXPECT_EQ((*graph)[graph->result].life, Life::output);
 }
 
 TEST(Builder, a_cache_type_that_the_model_cannot_have_is_refused) {

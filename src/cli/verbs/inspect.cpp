@@ -16,6 +16,7 @@
 #include "cli/model_facts.h"
 #include "cli/verb.h"
 #include "model/gguf/file_name.h"
+#include "model/kinds.h"
 #include "model/model.h"
 #include "model/text/chat_template.h"
 
@@ -143,6 +144,12 @@ Json to_json(const std::vector<Error>& errors) {
   return out;
 }
 
+Json to_json(const std::vector<KindFound>& kinds) {
+  Json out = Json::array();
+  for (const KindFound& found : kinds) out.push_back({{"kind", kind_name(found.kind)}, {"evidence", valid_utf8(found.evidence)}});
+  return out;
+}
+
 Json bytes_by_type(const gguf::File& file) {
   std::map<Type, int64_t> bytes;
   for (const gguf::TensorInfo& tensor : file.tensors()) bytes[tensor.type] += tensor.bytes;
@@ -216,6 +223,7 @@ Json describe(const gguf::File& file, const Options& options, const gguf::FileNa
   out["tokenizer"]["notes"] = Json::array();
   for (const std::string& note : verdict.tokenizer_notes) out["tokenizer"]["notes"].push_back(valid_utf8(note));
   out["chat_template"] = metadata.find("tokenizer.chat_template") != nullptr;
+  out["kinds"] = to_json(model_kinds(metadata, options.path));
   out["filename"] = to_json(name);
   out["findings"] = to_json(gguf::check_file_name(name, file));
   out["faults"] = to_json(verdict.faults);
@@ -254,6 +262,7 @@ void print_facts(const Json& facts, const Verdict& verdict) {
                     tokenizer["pre"].is_null() ? "" : " / " + shown(tokenizer["pre"]), shown(tokenizer["n_tokens"])));
   for (const Json& note : tokenizer["notes"]) row("", shown(note));
   row("chat template", facts["chat_template"] ? "yes" : "none");
+  for (const Json& found : facts["kinds"]) row("kind", fmt::format("{}: {}", shown(found["kind"]), shown(found["evidence"])));
   std::string name;
   for (const auto& [key, value] : facts["filename"].items())
     if (!value.is_null()) name += fmt::format("{}{} {}", name.empty() ? "" : ", ", key, shown(value));

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "base/printable.h"
 #include "cli/engine_options.h"
 #include "cli/has_tokenizer.h"
+#include "cli/ids.h"
 #include "cli/npy.h"
 #include "cli/verb.h"
 
@@ -26,24 +26,6 @@ struct Options {
   int top = 0;
   bool json = false;
 };
-
-// "1,2,3" as it is; nothing is added.
-Result<std::vector<TokenId>> parse_ids(const std::string& text, int64_t n_vocab) {
-  std::vector<TokenId> ids;
-  for (const char *at = text.data(), *end = at + text.size(); at < end;) {
-    TokenId id = 0;
-    const auto [next, problem] = std::from_chars(at, end, id);
-    if (problem != std::errc() || (next < end && *next != ',') || (next + 1 == end && *next == ','))
-      return fail(Layer::cli, "usage", fmt::format("--ids '{}' is no list of numbers", printable(text, 80)), "--ids 1,2,3");
-    if (id < 0 || id >= n_vocab)
-      return fail(Layer::cli, "usage", fmt::format("--ids holds {}, the vocabulary has ids 0 to {}", id, n_vocab - 1),
-                  "lupo tokenize MODEL TEXT  # gives valid ids");
-    ids.push_back(id);
-    at = next + 1;
-  }
-  if (ids.empty()) return fail(Layer::cli, "usage", "--ids is empty", "--ids 1,2,3");
-  return ids;
-}
 
 nlohmann::ordered_json top_of(std::span<const float> row, int top, const Tokenizer* tokenizer) {
   std::vector<TokenId> order(row.size());  // [V]

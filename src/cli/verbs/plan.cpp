@@ -63,6 +63,7 @@ Result<Planned> make_plan(const Model& model, const Options& options) {
   TRY_ASSIGN(planned.machine, machine_for(options));
   TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
   runtime.n_seq = runtime.n_outputs = options.batch;
+  if (!model.hparams().causal) runtime.pooling = model.default_pooling();
   TRY_ASSIGN(planned.preview, preview(model, planned.machine, runtime));
   const Preview& shown = planned.preview;
   if (!shown.fits) {
@@ -74,6 +75,10 @@ Result<Planned> make_plan(const Model& model, const Options& options) {
   }
   if (!options.machine_file.empty()) {
     planned.basis = "none: the machine of a file was not measured";
+    return planned;
+  }
+  if (runtime.pooling) {
+    planned.basis = "none: an embedding model generates no tokens";
     return planned;
   }
   if (options.engine.backend != "cpu") {

@@ -11,6 +11,7 @@
 #include "cli/print.h"
 #include "cli/sampling_options.h"
 #include "cli/verb.h"
+#include "model/kinds.h"
 
 namespace lupo::cli {
 namespace {
@@ -31,11 +32,24 @@ struct Setup {
   std::vector<std::string> notes;  // every decision with its reason
 };
 
+// What the file says against a chat; false where the text had better go to the model as it is.
+bool suits_a_template(const Model& model, const Options& options, std::vector<std::string>& notes) {
+  const std::vector<KindFound> kinds = model_kinds(model.metadata(), options.engine.model);
+  for (ModelKind kind : {ModelKind::embedding, ModelKind::reranker})
+    if (const KindFound* found = find_kind(kinds, kind))
+      notes.push_back(fmt::format("warning: not made to answer but of kind {}: {}", kind_name(kind), found->evidence));
+  const KindFound* base = find_kind(kinds, ModelKind::base);
+  if (base == nullptr || options.raw) return true;
+  notes.push_back(fmt::format("warning: a base model, which continues text and was not trained to answer: {}", base->evidence));
+  return !options.chat_template.empty() || model.metadata().find("tokenizer.chat_template") != nullptr;
+}
+
 Result<Setup> set_up(const Model& model, const Options& options) {
   Setup setup;
+  const bool is_raw = !suits_a_template(model, options, setup.notes) || options.raw;
   TRY_ASSIGN(const Machine machine, this_machine());
   TRY_ASSIGN(const RuntimeOptions runtime, runtime_options(options.engine));
-  if (!options.raw) {
+  if (!is_raw) {
     TRY_ASSIGN(ChatTemplate chosen, ChatTemplate::choose(model.metadata(), options.chat_template));
     setup.chat_template = std::move(chosen);
   }
@@ -45,7 +59,8 @@ Result<Setup> set_up(const Model& model, const Options& options) {
   setup.notes.push_back(fmt::format("backend {}", setup.engine->backend_name()));
   setup.notes.push_back(setup.chat_template
                             ? fmt::format("template {}: {}", setup.chat_template->name(), setup.chat_template->reason())
-                            : "template none: --raw");
+                        : options.raw ? "template none: --raw"
+                                      : "template none: a base model, the text goes to it as it is");
   setup.notes.push_back("sampling " + describe(setup.sampling));
   return setup;
 }
@@ -91,6 +106,7 @@ Result<void> run(const Options& options) {
   TRY_ASSIGN(const std::optional<std::string> prompt, read_prompt(options));
   if (!prompt && options.json) return fail(Layer::cli, "usage", "--json needs a prompt", "lupo run MODEL -p TEXT --json");
   TRY_ASSIGN(const Model model, Model::open(options.engine.model));
+  TRY(model.graph({.n_ctx = 1, .n_batch = 1}));  // an embedding model says so before anything else is asked of it
   TRY_ASSIGN(const Tokenizer* tokenizer, model.tokenizer());
   TRY_ASSIGN(Setup setup, set_up(model, options));
   if (!options.quiet && !options.json) std::for_each(setup.notes.begin(), setup.notes.end(), print_note);

@@ -20,10 +20,11 @@ void reference_embed(const Execution& run, const Node& node) {
   const Tensor& table = run.graph[node.in[0]];
   const int64_t width = table.shape.dim[0];  // C
   const float scale = std::get<EmbedAttrs>(node.attrs).scale;
-  const int32_t* ids = run.i32(node.in[1]);  // [T]
-  float* out = run.f32(node.out);            // [C, T]
+  const int32_t* ids = node.in[1] == kNone ? nullptr : run.i32(node.in[1]);  // [T]
+  float* out = run.f32(node.out);                                            // [C, T]
   for (int64_t t = 0; t < run.n_tokens(); ++t) {
-    type_info(table.type).to_float(run.bytes(node.in[0]) + ids[t] * row_bytes(table.type, width), out + t * width, width);
+    type_info(table.type)
+        .to_float(run.bytes(node.in[0]) + (ids ? ids[t] : 0) * row_bytes(table.type, width), out + t * width, width);
     for (int64_t c = 0; c < width; ++c) out[t * width + c] *= scale;
   }
 }

@@ -67,6 +67,18 @@ void rope_table(const RopeAttrs& rope, int64_t position, const float* factors, f
 // The key head that a value head of delta reads.
 int64_t delta_key_head(const DeltaAttrs& delta, int64_t head);
 
+// The positions [begin, end) that a token of a sequence of the step sees.
+struct KeyRange {
+  int64_t begin, end;
+};
+KeyRange keys_of(const AttendAttrs& attend, const StepSequence& sequence, int64_t token);
+
+// ALiBi's slope of a query head.
+float alibi_slope(const AttendAttrs& attend, int64_t head);
+
+// Row `outputs[o]`'s sequence of the step, pooled: x [C, T], out [C].
+void pool_row(Pooling pooling, const Step& step, int64_t o, const float* x, int64_t width, float* out);
+
 // One row of slice, of n values, and one of join, of n_a and n_b values.
 void slice_row(const SliceAttrs& slice, int64_t n, const float* x, float* out);
 void join_row(const JoinAttrs& join, int64_t n_a, int64_t n_b, const float* a, const float* b, float* out);

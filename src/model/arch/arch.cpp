@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/printable.h"
+#include "model/arch/encoder.h"
 
 namespace lupo {
 
@@ -104,8 +105,8 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
     k = b.norm(k, hp.head_dim, hp.norm_eps);
   } else if (style.qk_norm != QkNorm::none) {
     const bool is_whole = style.qk_norm == QkNorm::whole;
-    q = b.norm(q, b.block("attn_q_norm"), is_whole ? n_q : hp.head_dim, hp.norm_eps);
-    k = b.norm(k, b.block("attn_k_norm"), is_whole ? n_k : hp.head_dim, hp.norm_eps);
+    q = b.norm(q, b.block("attn_q_norm"), is_whole ? n_q : hp.head_dim, hp.norm_eps, hp.norm_is_rms);
+    k = b.norm(k, b.block("attn_k_norm"), is_whole ? n_k : hp.head_dim, hp.norm_eps, hp.norm_is_rms);
   }
   if (!style.norm_after_rope) turn();
   if (style.has_temperature && hp.temperature.beta > 0) q = b.temperature(q, hp.temperature);
@@ -117,9 +118,12 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
                            .scale = scale,
                            .window = style.window,
                            .softcap = hp.attention_softcap,
-                           .is_chunked = style.is_chunked};
-  Value mixed = b.attend(q, k, v, b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window), attend,
-                         style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone);  // [H·Dv, T]
+                           .causal = hp.causal,
+                           .is_chunked = style.is_chunked,
+                           .alibi = hp.alibi};
+  const Cache cache = hp.causal ? b.cache(n_kv_head, hp.head_dim, hp.head_dim_v, style.window) : Cache{};
+  const Value sinks = style.sinks ? b.vector(b.block("attn_sinks.weight"), n_head) : kNone;
+  Value mixed = b.attend(q, k, v, cache, attend, sinks);  // [H·Dv, T]
   if (style.gated) mixed = b.glu(gate, mixed, Activation::sigmoid);
   const Value result = b.linear(mixed, b.block("attn_output"), hp.n_embd);
   return hp.attention_result_scale == 1 ? result : b.scale(result, hp.attention_result_scale);
@@ -165,13 +169,17 @@ Ffn experts(Ffn dense) {
   };
 }
 
-Value embedding(Builder& b, const Hparams& hp) {
+Value embed_tokens(Builder& b, const Hparams& hp) {
   const Value x = b.embed("token_embd", hp.n_embd, hp.n_vocab, hp.embed_scale);  // [C, T]
   if (!b.has("position_embd.weight")) return x;
   return b.add(x, b.embed_positions("position_embd", hp.n_embd, hp.n_ctx_train));
 }
 
 Value head(Builder& b, const Hparams& hp, Value x, const char* output_norm) {
+  if (b.request().pooling)
+    for (const char* name : {"output.weight", "output.bias"}) b.ignore(name);
+  if (b.request().pooling || !hp.causal) return embedding(b, hp, model_norm(b, hp, x, output_norm));
+  ignore_score(b);
   x = model_norm(b, hp, b.select_outputs(x), output_norm);                                   // [C, O]
   Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
   if (hp.logit_scale != 1) logits = b.scale(logits, hp.logit_scale);
@@ -179,7 +187,7 @@ Value head(Builder& b, const Hparams& hp, Value x, const char* output_norm) {
 }
 
 Value decoder(Builder& b, const Hparams& hp, const Block& block, const char* output_norm) {
-  Value x = embedding(b, hp);
+  Value x = embed_tokens(b, hp);
   for (int64_t layer = 0; layer < hp.n_layer; ++layer) {
     b.at_layer(layer);
     x = block(x, layer);

@@ -62,9 +62,10 @@ Value mixture(Builder& b, const Hparams& hp, Value h, Value router, Value select
 // A mixture of hp.moe where the layer has one, with the expert that all tokens pass added; `dense` in the other layers.
 Ffn experts(Ffn dense);
 
-// Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap.
+// Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap; in place of
+// the head what encoder.h makes of the rows where an embedding is wanted.
 using Block = std::function<Value(Value x, int64_t layer)>;
-Value embedding(Builder& b, const Hparams& hp);                                               // [C, T]
+Value embed_tokens(Builder& b, const Hparams& hp);                                            // [C, T]
 Value head(Builder& b, const Hparams& hp, Value x, const char* output_norm = "output_norm");  // x [C, T]; [V, O]
 Value decoder(Builder& b, const Hparams& hp, const Block& block, const char* output_norm = "output_norm");
 // Where the norms of a block stand, by name; null: there is none.

@@ -77,6 +77,26 @@ Result<void> read_rope(const HparamReader& reader, Hparams& hp) {
   return {};
 }
 
+// What embeddings are made of: whether tokens see those after them, pooling, classification head.
+Result<void> read_embedding(const HparamReader& reader, Hparams& hp) {
+  constexpr int64_t kLabelsMax = 1 << 16;
+  constexpr const char* kLabels = "classifier.output_labels";
+  TRY_ASSIGN(hp.causal, reader.flag_or("attention.causal", true));
+  if (reader.has("pooling_type")) {
+    TRY_ASSIGN(const int64_t pooling, reader.integer("pooling_type", 0, static_cast<int64_t>(Pooling::rank)));
+    hp.pooling = static_cast<Pooling>(pooling);
+  }
+  if (const gguf::Value* value = reader.metadata().find(reader.key(kLabels)); value != nullptr) {
+    const auto* list = std::get_if<gguf::ArrayView>(&value->data);
+    if (list == nullptr || list->count < 1 || list->count > static_cast<uint64_t>(kLabelsMax))
+      return fail(Layer::model, "bad-value",
+                  fmt::format("{} holds {} items, wanted 1 to {}", reader.key(kLabels), list ? list->count : 0, kLabelsMax),
+                  kFix);
+    hp.n_labels = static_cast<int64_t>(list->count);
+  }
+  return {};
+}
+
 // The vocabulary's size is that of the tokenizer's list; a file without one says it in a key.
 Result<int64_t> read_n_vocab(const HparamReader& reader) {
   const gguf::Value* tokens = reader.metadata().find("tokenizer.ggml.tokens");
@@ -128,7 +148,7 @@ Result<std::vector<int64_t>> HparamReader::per_layer(std::string_view name, int6
   return values;
 }
 
-Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t window, int64_t pattern) {
+Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t window, int64_t pattern, bool global_first) {
   constexpr const char* kPattern = "attention.sliding_window_pattern";
   TRY_ASSIGN(hp.window, reader.integer_or("attention.sliding_window", window, 0, kContextMax));
   TRY_ASSIGN(hp.freq_base_window, reader.number_or("rope.freq_base_swa", hp.rope.freq_base, 1, 1e12));
@@ -137,7 +157,7 @@ Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t windo
     TRY_ASSIGN(hp.is_local, reader.per_layer(kPattern, hp.n_layer, 0, 1));
   } else {
     TRY_ASSIGN(pattern, reader.integer_or(kPattern, pattern, 1, kLayersMax));
-    for (int64_t l = 0; l < hp.n_layer; ++l) hp.is_local.push_back(l % pattern < pattern - 1);
+    for (int64_t l = 0; l < hp.n_layer; ++l) hp.is_local.push_back(global_first ? l % pattern != 0 : l % pattern < pattern - 1);
   }
   if (hp.window == 0) hp.is_local.clear();
   return {};
@@ -267,6 +287,7 @@ Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid) {
   hp.norm_is_rms = reader.has(kRms);
   TRY_ASSIGN(hp.norm_eps, reader.number(hp.norm_is_rms ? kRms : kMean, 0, 1));
   TRY(read_rope(reader, hp));
+  TRY(read_embedding(reader, hp));
   return hp;
 }
 

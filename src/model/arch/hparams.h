@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,7 +54,6 @@ struct Hparams {
   TemperatureAttrs temperature{.beta = 0, .n_ctx_orig = 1};  // of queries, by position; beta 0 = none
   LatentParams latent;
   std::vector<XieluAttrs> xielu;  // [n_layer], where it is the activation
-  bool parallel = false;          // attention and ffn read the same input and are added together
 
   // Layers with a state of fixed size: short convolutions, state spaces, gated delta nets.
   struct Recurrent {
@@ -66,6 +66,17 @@ struct Hparams {
   bool normalise_dt_b_c = false;      // Mamba 1
   bool rope_is_used = true;           // a key may say that it is not
   std::vector<int64_t> is_recurrent;  // [n_layer] 1 where the layer has such a state in place of attention
+
+  // Encoders, and what is made of the last rows.
+  bool causal = true;                      // else every token sees all others: an encoder, which has no cache
+  float alibi = 0;                         // of AttendAttrs
+  Activation ffn_act = Activation::gelu;   // where the file has a say in it
+  std::optional<Pooling> pooling{};        // of the file's embeddings; nothing: the file does not say
+  Pooling rank_pooling = Pooling::cls;     // of rows that a classification head then scores
+  Activation rank_act = Activation::tanh;  // inside that head
+  int64_t n_dense = 0;                     // width between the dense layers after pooling; 0 = the file does not say
+  int64_t n_labels = 1;                    // values that a classification head gives
+  bool parallel = false;                   // attention and ffn read the same input and are added together
 
   // Mixtures of experts.
   int64_t n_ff_expert = 0, n_ff_shared = 0;  // of one expert, and of the expert that all tokens pass (0 = none)
@@ -112,7 +123,7 @@ class HparamReader {
 
 // Sliding windows: window, is_local, freq_base_window. Without the key "…sliding_window_pattern" (a number p, or a flag for each
 // layer) the layers with l % pattern < pattern − 1 are local; without the key of the window it is `window`, 0 for none.
-Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t window, int64_t pattern);
+Result<void> read_windows(const HparamReader& reader, Hparams& hp, int64_t window, int64_t pattern, bool global_first = false);
 
 // The multipliers embedding_scale, residual_scale and, as its inverse, logit_scale; hp's own where a key is missing.
 Result<void> read_multipliers(const HparamReader& reader, Hparams& hp);

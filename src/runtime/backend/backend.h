@@ -31,8 +31,8 @@ class Program {
  public:
   virtual ~Program() = default;
   virtual Result<void> run(const Step& step) = 0;
-  // [V] raw logits of output row o (0 ≤ o < O of the last step); valid until the next run.
-  virtual std::span<const float> logits(int64_t o) const = 0;
+  // Output row o (0 ≤ o < O of the last step): raw logits [V] or an embedding [C]; valid until the next run.
+  virtual std::span<const float> result(int64_t o) const = 0;
   // Bytes of a state tensor, for save, restore and prefix copies.
   virtual std::span<std::byte> state(TensorId id) = 0;
   virtual MemoryBytes allocated() const = 0;

@@ -64,6 +64,12 @@ Result<void> check_step(const Graph& graph, const Step& step) {
   }
   if (sum != n_tokens) return refuse(fmt::format("sequences hold {} tokens, the step {}", sum, n_tokens));
   for (const Node& node : graph.nodes) {
+    if (node.op() == Op::attend && node.in[3] == kNone)
+      for (const StepSequence& s : step.sequences)
+        if (s.pos != 0)
+          return fail(Layer::runtime, "bad-step",
+                      fmt::format("a step that begins at position {}: this model reads a whole text in one step", s.pos),
+                      "--ctx and the batch at least as long as the text");
     if (node.op() != Op::embed || node.in[1] != graph.tokens) continue;  // positions are bounded by the context
     const int64_t n_vocab = graph[node.in[0]].shape.dim[1];
     for (int32_t id : step.tokens)

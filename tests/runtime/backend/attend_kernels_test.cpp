@@ -39,6 +39,7 @@ struct Problem {
   float softcap;
   bool causal, has_sinks;
   Type type;
+  bool has_slopes = false;
 };
 
 class Attention : public testing::TestWithParam<const Kernels*> {
@@ -50,6 +51,8 @@ class Attention : public testing::TestWithParam<const Kernels*> {
     k = std::make_unique<Cache>(p.type, p.head_dim, p.n_cells, 1);
     v = std::make_unique<Cache>(p.type, p.head_dim_v, p.n_cells, 2);
     sinks = draw(p.n_rep, 4);
+    slopes.assign(sinks.begin(), sinks.end());
+    for (float& slope : slopes) slope = 0.01f + 0.02f * std::abs(slope);
     const int64_t n_rows = p.n_tokens * p.n_rep, stride = padded_width(p.head_dim);
     q.assign(static_cast<size_t>(std::max(n_rows, padded_rows(p.n_rep)) * stride), 0.0f);
     const std::vector<float> values = draw(n_rows * p.head_dim, 3);
@@ -68,7 +71,8 @@ class Attention : public testing::TestWithParam<const Kernels*> {
             .window = p.window,
             .softcap = p.softcap,
             .causal = p.causal,
-            .sinks = p.has_sinks ? sinks.data() : nullptr};
+            .sinks = p.has_sinks ? sinks.data() : nullptr,
+            .slopes = p.has_slopes ? slopes.data() : nullptr};
   }
 
   std::vector<double> expected(int64_t m) const {
@@ -81,6 +85,8 @@ class Attention : public testing::TestWithParam<const Kernels*> {
       double score = 0;
       for (int64_t d = 0; d < problem.head_dim; ++d)
         score += static_cast<double>(q[static_cast<size_t>(m * padded_width(problem.head_dim) + d)]) * k->at(j)[d];
+      if (problem.has_slopes)
+        score -= static_cast<double>(slopes[static_cast<size_t>(m % problem.n_rep)]) * static_cast<double>(std::abs(pos - j));
       if (problem.softcap > 0) score = problem.softcap * std::tanh(score);
       const double weight = std::exp(score);  // scores here are small enough for it
       for (size_t d = 0; d < out.size(); ++d) out[d] += weight * v->at(j)[d];
@@ -104,7 +110,7 @@ class Attention : public testing::TestWithParam<const Kernels*> {
 
   Problem problem;
   std::unique_ptr<Cache> k, v;
-  std::vector<float> q, sinks;
+  std::vector<float> q, sinks, slopes;
   AttendTask task;
 };
 
@@ -122,6 +128,8 @@ std::vector<Problem> problems() {
     all.push_back({7, 33, 5, 12, 5, 40, 4, 0, true, false, type});
     all.push_back({40, 40, 4, 16, 0, 64, 0, 0, false, false, type});
     all.push_back({256, 256, 4, 16, 100, 130, 0, 0, true, false, type});
+    all.push_back({40, 40, 4, 16, 0, 64, 0, 0, false, false, type, true});
+    all.push_back({32, 32, 3, 21, 50, 100, 0, 0, true, true, type, true});
   }
   return all;
 }

@@ -178,7 +178,7 @@ struct TestProgram {
     EXPECT_TRUE(done) << done.error().what;
     std::vector<std::vector<float>> rows;
     for (size_t o = 0; o < outputs.size(); ++o) {
-      const std::span<const float> row = program->logits(static_cast<int64_t>(o));
+      const std::span<const float> row = program->result(static_cast<int64_t>(o));
       rows.emplace_back(row.begin(), row.end());
     }
     return rows;

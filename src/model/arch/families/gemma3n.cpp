@@ -84,7 +84,7 @@ Value block(Builder& b, const Hparams& hp, Value streams, Value inputs, int64_t 
 Value build(Builder& b, const Hparams& hp) {
   const int64_t width = hp.n_embd, n_others = hp.n_stream - 1;
   GemmaAttention attention(b, hp, kNone);
-  const Value x = embedding(b, hp);
+  const Value x = embed_tokens(b, hp);
   const Value inputs = per_layer_inputs(b, hp, x);  // [P·L, T]
   const Value others = b.linear(x, "altup_proj", n_others * width, {0, n_others * width, n_others});
   Value streams = b.join(x, b.match(others, x), 1);  // [N·C, T]

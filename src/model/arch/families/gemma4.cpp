@@ -51,7 +51,7 @@ Value build(Builder& b, const Hparams& hp) {
   for (int64_t layer = 0; layer < hp.n_layer; ++layer) has_full |= !hp.layer_is_local(layer);
   // Heads of layers without a window turn in part: the factors of the other pairs are so great that these stand still.
   GemmaAttention attention(b, hp, has_full ? b.vector("rope_freqs.weight", hp.rope.n_rot / 2) : kNone);
-  Value x = embedding(b, hp);
+  Value x = embed_tokens(b, hp);
   const Value inputs = hp.n_embd_per_layer > 0 ? per_layer_inputs(b, hp, x) : kNone;  // [P·L, T]
   for (int64_t layer = 0; layer < hp.n_layer; ++layer) {
     b.at_layer(layer);

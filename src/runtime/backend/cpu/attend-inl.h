@@ -178,6 +178,11 @@ inline void stream_block(const AttendTask& task, KeyBlock block, int64_t row, fl
   with_cell(task.k.type, [&](auto cell) {
     stream_scores<decltype(cell), M>(task.k, block, task.q + row * padded_width(task.k.width), scores);
   });
+  for (int64_t m = 0; task.slopes && m < M && row + m < task.n_rep; ++m)
+    for (int64_t j = 0; j < block.size(); ++j) {
+      const float away = static_cast<float>(block.begin + j - task.pos);
+      scores[m * kBlockKeys + j] -= task.slopes[row + m] * (away < 0 ? -away : away);
+    }
   for (int m = 0; m < M; ++m) alpha[m] = soften(scores + m * kBlockKeys, block.size(), task.softcap, top[m], sum[m]);
   with_cell(task.v.type, [&](auto cell) { stream_values<decltype(cell), M>(task.v, block, scores, alpha, out); });
 }
@@ -293,6 +298,22 @@ inline void decode_cells(const Cells& cells, KeyBlock block, float* rows) {
   });
 }
 
+// ALiBi: the farther a key from the lane's token, the lower its score.
+inline void lower_far(const AttendTask& task, KeyBlock block, const Tile& tile) {
+  for (int64_t m = 0; m < tile.n_lanes; m += W) {
+    Vec slope{}, pos{};  // pos from the block's begin on
+    for (int64_t lane = 0; lane < W && m + lane < task.n_rows; ++lane) {
+      slope[lane] = task.slopes[(m + lane) % task.n_rep];
+      pos[lane] = static_cast<float>(task.pos + (m + lane) / task.n_rep - block.begin);
+    }
+    for (int64_t j = 0; j < block.size(); ++j) {
+      float* scores = tile.scores + j * kTileRows + m;
+      const Vec away = pos - splat(static_cast<float>(j));
+      store(scores, load(scores) - slope * greater_of(away, -away));
+    }
+  }
+}
+
 // Puts −∞ on the scores of the keys that a lane must not see.
 inline void mask(const AttendTask& task, KeyBlock block, const Tile& tile) {
   const int64_t pos_last = task.pos + (task.n_rows - 1) / task.n_rep;
@@ -357,6 +378,7 @@ void tile(const AttendTask& task, float* out, int64_t token_stride, float* scrat
         map(
             tile.scores + j * kTileRows, tile.n_lanes, [c = splat(task.softcap)](Vec s) { return c * tanh(s); },
             tile.scores + j * kTileRows);
+    if (task.slopes) lower_far(task, block, tile);
     mask(task, block, tile);
     soften_tile(block, tile);
     decode_cells(task.v, block, tile.values);

@@ -36,7 +36,8 @@ struct AttendTask {
   int64_t window;              // 0 = full
   float softcap;               // 0 = none
   bool causal;
-  const float* sinks;  // [R] or null
+  const float* sinks;             // [R] or null
+  const float* slopes = nullptr;  // [R] or null: ALiBi takes slope · |position of the token − of the key| from a score
 };
 
 inline constexpr int64_t kLanesMax = 16;
@@ -60,7 +61,7 @@ constexpr int64_t tile_scratch_floats(int64_t head_dim, int64_t head_dim_v) {
 struct AttendKernels {
   // Writes n values as f32, f16 or bf16, rounded to nearest even.
   void (*store)(const float* x, int64_t n, Type type, std::byte* cell);
-  // Every key in [key_begin, key_end) is visible to all rows; causal, window and sinks are not read.
+  // Every key in [key_begin, key_end) is visible to all rows; causal, window and sinks are not read. Its one token is at pos.
   void (*stream)(const AttendTask& task, float* partial, float* scratch);
   // Joins n_parts partial results of stream, `stride` floats apart, and the sinks [R] or null into out: row r at r · Dv.
   void (*merge)(const float* partials, int64_t n_parts, int64_t stride, int64_t n_rep, int64_t head_dim_v, const float* sinks,

@@ -129,10 +129,10 @@ void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, in
   share_rows(context, context.n_rows(phase), [&](int64_t row) { run_row(context, phase, row); });
 }
 
-std::span<const float> CpuProgram::logits(int64_t o) const {
-  const int64_t n_vocab = graph_[graph_.logits].shape.dim[0];
-  const auto* all = reinterpret_cast<const float*>(memory_.addresses()[static_cast<size_t>(graph_.logits)]);  // [V, O]
-  return {all + o * n_vocab, static_cast<size_t>(n_vocab)};
+std::span<const float> CpuProgram::result(int64_t o) const {
+  const int64_t width = graph_[graph_.result].shape.dim[0];
+  const auto* all = reinterpret_cast<const float*>(memory_.addresses()[static_cast<size_t>(graph_.result)]);  // [width, O]
+  return {all + o * width, static_cast<size_t>(width)};
 }
 
 std::span<std::byte> CpuProgram::state(TensorId id) {

@@ -62,7 +62,7 @@ class CpuProgram final : public Program {
              std::shared_ptr<ThreadPool> pool);
 
   Result<void> run(const Step& step) override;
-  std::span<const float> logits(int64_t o) const override;
+  std::span<const float> result(int64_t o) const override;
   std::span<std::byte> state(TensorId id) override;
   MemoryBytes allocated() const override { return memory_.allocated(); }
   void trace(std::vector<NodeTime>* sink) override { trace_ = sink; }

@@ -30,6 +30,7 @@ class AttendPhase {
     head_[0] = q_ + std::max(kTileRows, padded_rows(n_rep_)) * width_;
     head_[1] = head_[0] + width_;
     kernel_scratch_ = head_[1] + width_;
+    slopes_ = kernel_scratch_ + std::max(tile_scratch_floats(at_.head_dim, at_.head_dim_v), stream_scratch_floats());
     source_q_ = source(phase.q_chain, node_.in[0]);
     source_k_ = source(phase.k_chain, node_.in[1]);
   }
@@ -74,7 +75,8 @@ class AttendPhase {
 
   bool is_streamed(const StepSequence& s) const { return s.n_tokens == 1 || s.n_tokens * n_rep_ <= kStreamRowsMax; }
   int64_t n_tiles(const StepSequence& s) const { return is_streamed(s) ? 0 : ceil_div(s.n_tokens, tile_tokens_); }
-  int64_t key_end(const StepSequence& s, int64_t token) const { return s.pos + (at_.causal ? token + 1 : s.n_tokens); }
+  bool has_cache() const { return node_.in[3] != kNone; }
+  int64_t key_end(const StepSequence& s, int64_t token) const { return at_.keys_end(s.pos + token, s.pos + s.n_tokens); }
   int64_t key_begin(const StepSequence& s, int64_t token) const { return at_.first_key(s.pos + token); }
   // Parts that one streamed token's keys are cut into.
   int64_t n_parts(const StepSequence& s, int64_t token) const {
@@ -84,7 +86,8 @@ class AttendPhase {
   void count_work() {
     int64_t n_streamed = 0, n_keys = 0;
     for (const StepSequence& s : context_.execution.step.sequences)
-      stores_first_ |= (s.n_tokens > 1 || n_groups_ > at_.n_kv_head) && (node_.in[1] != kNone || node_.in[2] != kNone);
+      stores_first_ |=
+          has_cache() && (s.n_tokens > 1 || n_groups_ > at_.n_kv_head) && (node_.in[1] != kNone || node_.in[2] != kNone);
     each_piece([&](const StepSequence& s, int64_t) {
       n_tile_tasks_ += n_tiles(s) * n_groups_;
       if (!is_streamed(s)) return false;
@@ -108,9 +111,20 @@ class AttendPhase {
     const int64_t n_cells = cache.shape.dim[1], bytes = row_bytes(cache.type, cache.shape.dim[0]);
     return {context_.execution.bytes(id) + (slot * at_.n_kv_head + kv_head) * n_cells * bytes, cache.type, width, bytes, n_cells};
   }
-  Cells keys(int64_t slot, int64_t kv_head) const { return cells(node_.in[3], slot, kv_head, at_.head_dim); }
-  Cells values(int64_t slot, int64_t kv_head) const {
-    return cells(node_.in[node_.in[4] == kNone ? 3 : 4], slot, kv_head, at_.head_dim_v);
+  // Without a cache the rows of the step are the cells: those of a sequence, which begins at position 0 and at `row` of the
+  // batch.
+  Cells rows(TensorId id, const StepSequence& s, int64_t row, int64_t kv_head, int64_t width) const {
+    const int64_t row_width = at_.n_kv_head * width;
+    const float* first = context_.execution.f32(id) + row * row_width + kv_head * width;
+    return {reinterpret_cast<const std::byte*>(first), Type::f32, width, row_width * static_cast<int64_t>(sizeof(float)),
+            s.n_tokens};
+  }
+  Cells keys(const StepSequence& s, int64_t row, int64_t kv_head) const {
+    return has_cache() ? cells(node_.in[3], s.slot, kv_head, at_.head_dim) : rows(node_.in[1], s, row, kv_head, at_.head_dim);
+  }
+  Cells values(const StepSequence& s, int64_t row, int64_t kv_head) const {
+    if (!has_cache()) return rows(node_.in[2], s, row, kv_head, at_.head_dim_v);
+    return cells(node_.in[node_.in[4] == kNone ? 3 : 4], s.slot, kv_head, at_.head_dim_v);
   }
 
   // The head after its chain: in one of the two head buffers, or where it was.
@@ -136,11 +150,11 @@ class AttendPhase {
   void store(const StepSequence& s, int64_t row, int64_t token, int64_t kv_head) {
     if (node_.in[1] != kNone) {
       const float* k = prepare(phase_.k_chain, row, source_k_ + (row * at_.n_kv_head + kv_head) * at_.head_dim);
-      store_cell(k, keys(s.slot, kv_head), s.pos + token);
+      store_cell(k, keys(s, row - token, kv_head), s.pos + token);
     }
     if (node_.in[2] != kNone) {
       const float* v = context_.execution.f32(node_.in[2]) + (row * at_.n_kv_head + kv_head) * at_.head_dim_v;
-      store_cell(v, values(s.slot, kv_head), s.pos + token);
+      store_cell(v, values(s, row - token, kv_head), s.pos + token);
     }
   }
 
@@ -173,21 +187,29 @@ class AttendPhase {
     if (n_tokens == 1) std::fill(q, q_ + padded_rows(n_rep_) * width_, 0.0f);
   }
 
-  AttendTask task(const StepSequence& s, int64_t token, int64_t n_tokens, int64_t g) const {
+  // Tokens of a sequence from `token` on, the first at batch row `row`.
+  AttendTask task(const StepSequence& s, int64_t row, int64_t token, int64_t n_tokens, int64_t g) {
     const float* sinks = context_.execution.f32(node_.in[5]);
     const int64_t kv_head = g * at_.n_kv_head / n_groups_;
-    return {.k = keys(s.slot, kv_head),
-            .v = values(s.slot, kv_head),
+    for (int64_t r = 0; at_.alibi > 0 && r < n_rep_; ++r) slopes_[r] = alibi_slope(at_, g * n_rep_ + r);
+    // A window around a token is the causal window of a token half of it further on.
+    const bool is_around = !at_.causal && at_.window > 0;
+    const int64_t half = is_around ? at_.window / 2 : 0;
+    return {.k = keys(s, row - token, kv_head),
+            .v = values(s, row - token, kv_head),
             .q = q_,
             .n_rows = n_tokens * n_rep_,
             .n_rep = n_rep_,
-            .pos = s.pos + token,
+            .pos = s.pos + token + half,
             .key_begin = key_begin(s, token),
             .key_end = key_end(s, token + n_tokens - 1),
-            .window = at_.is_chunked ? 0 : at_.window,  // key_begin says it all
+            .window = is_around        ? 2 * half + 1
+                      : at_.is_chunked ? 0
+                                       : at_.window,  // of a chunk key_begin says it all
             .softcap = at_.softcap,
-            .causal = at_.causal,
-            .sinks = sinks == nullptr ? nullptr : sinks + g * n_rep_};
+            .causal = at_.causal || is_around,
+            .sinks = sinks == nullptr ? nullptr : sinks + g * n_rep_,
+            .slopes = at_.alibi > 0 ? slopes_ : nullptr};
   }
 
   float* output(int64_t row, int64_t g) const {
@@ -201,7 +223,7 @@ class AttendPhase {
       const int64_t token = index / n_groups_ * tile_tokens_, g = index % n_groups_;
       const int64_t n_tokens = std::min<int64_t>(tile_tokens_, s.n_tokens - token);
       load_q(row + token, n_tokens, g);
-      context_.kernels.attend.tile(task(s, token, n_tokens, g), output(row + token, g), at_.n_head * at_.head_dim_v,
+      context_.kernels.attend.tile(task(s, row + token, token, n_tokens, g), output(row + token, g), at_.n_head * at_.head_dim_v,
                                    kernel_scratch_);
       return true;
     });
@@ -227,9 +249,9 @@ class AttendPhase {
 
   void stream_part(const StepSequence& s, int64_t row, int64_t token, int64_t g, int64_t part, int64_t parts, int64_t index,
                    int64_t item) {
-    if (!stores_first_ && part == parts - 1) store(s, row, token, g);  // the one part that reads the new cell
+    if (has_cache() && !stores_first_ && part == parts - 1) store(s, row, token, g);  // the one part that reads the new cell
     load_q(row, 1, g);
-    AttendTask work = task(s, token, 1, g);
+    AttendTask work = task(s, row, token, 1, g);
     const int64_t begin = work.key_begin;
     work.key_begin = part == 0 ? begin : begin + part * part_keys_;
     if (part < parts - 1) work.key_end = begin + (part + 1) * part_keys_;
@@ -259,7 +281,7 @@ class AttendPhase {
   int64_t tile_tokens_;  // tokens of a full tile; at least 1
   int64_t width_;        // D padded
   int thread_;
-  float *q_, *head_[2], *kernel_scratch_;
+  float *q_, *head_[2], *kernel_scratch_, *slopes_;
   const float *source_q_, *source_k_;
   int64_t n_tile_tasks_ = 0, n_stream_tasks_ = 0;
   int64_t part_keys_ = 0;      // keys of a part; 0: nothing is split

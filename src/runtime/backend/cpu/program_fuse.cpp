@@ -84,7 +84,8 @@ class Scheduler {
     const auto& attrs = std::get<AttendAttrs>(node(i).attrs);
     Phase phase{.kind = Phase::Kind::attend, .nodes = {i}, .main_node = i};
     phase.q_chain = chain_of(node(i).in[0], attrs.head_dim);
-    phase.k_chain = chain_of(node(i).in[1], attrs.head_dim);
+    // Without a cache keys are read where they lie: their norms and rotations run before.
+    if (node(i).in[3] != kNone) phase.k_chain = chain_of(node(i).in[1], attrs.head_dim);
     attends_.push_back(std::move(phase));
   }
 
@@ -107,7 +108,7 @@ class Scheduler {
   }
   void mark(int32_t i, int32_t stage) { schedule_.stage[static_cast<size_t>(i)] = stage; }
 
-  // A select reads rows that other threads may be writing in this very phase.
+  // A select or a pool reads rows that other threads may be writing in this very phase.
   bool reads_phase(const Node& n, int32_t stage) const {
     const int32_t maker = producer_[static_cast<size_t>(n.in[0])];
     return maker >= 0 && schedule_.stage[static_cast<size_t>(maker)] == stage;
@@ -120,7 +121,7 @@ class Scheduler {
       const Node& n = node(i);
       if (is_done(i) || !is_row_wise(n.op()) || in_chain_[static_cast<size_t>(i)] || !are_ready(n)) continue;
       if (!phase.nodes.empty() && over_outputs(n.out) != phase.over_outputs) continue;
-      if (n.op() == Op::select && reads_phase(n, stage)) continue;
+      if ((n.op() == Op::select || n.op() == Op::pool) && reads_phase(n, stage)) continue;
       phase.over_outputs = over_outputs(n.out);
       phase.nodes.push_back(i);
       mark(i, stage);
@@ -278,15 +279,14 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
       layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[0]].shape.dim[0]));
     } else if (node.op() == Op::moe) {
       for (size_t i : kMoeMatrices)
-        if (node.in[i] != kNone)
-          layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[i]].shape.dim[0]));
+        layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[i]].shape.dim[0]));
     } else if (node.op() == Op::attend) {
       const auto& at = std::get<AttendAttrs>(node.attrs);
       const int64_t n_rep = heads_at_once(at), width = padded_width(at.head_dim);
-      // The rows of q, one head on its way through a chain (two buffers), and the kernel's own scratch.
+      // The rows of q, one head on its way through a chain (two buffers), the kernel's own scratch and ALiBi's slopes.
       const int64_t q_rows = std::max(kTileRows, padded_rows(n_rep)),
                     kernel = std::max(tile_scratch_floats(at.head_dim, at.head_dim_v), stream_scratch_floats());
-      layout.thread_bytes = std::max(layout.thread_bytes, ((q_rows + 2) * width + kernel) * kFloat);
+      layout.thread_bytes = std::max(layout.thread_bytes, ((q_rows + 2) * width + kernel + n_rep) * kFloat);
       partial = std::max(partial, aligned(partial_floats(n_rep, at.head_dim_v) * kFloat));
     }
   }

@@ -21,7 +21,7 @@ class RowNode {
 
   void operator()(const EmbedAttrs& attrs) const {
     const Tensor& table = context_.tensor(node_.in[0]);
-    const int32_t id = context_.execution.i32(node_.in[1])[row_];
+    const int32_t id = node_.in[1] == kNone ? 0 : context_.execution.i32(node_.in[1])[row_];
     type_info(table.type).to_float(context_.execution.bytes(node_.in[0]) + id * row_bytes(table.type, n_), out_, n_);
     if (attrs.scale != 1) vector().scale(out_, attrs.scale, out_, n_);
   }
@@ -44,6 +44,9 @@ class RowNode {
   void operator()(const SelectAttrs&) const {
     const int64_t source = context_.execution.i32(node_.in[1])[row_];
     std::memcpy(out_, context_.execution.f32(node_.in[0]) + source * n_, static_cast<size_t>(n_) * sizeof(float));
+  }
+  void operator()(const PoolAttrs& pool) const {
+    pool_row(pool.pooling, context_.execution.step, row_, context_.execution.f32(node_.in[0]), n_, out_);
   }
   void operator()(const SliceAttrs& slice) const { slice_row(slice, width(0), in(0), out_); }
   void operator()(const JoinAttrs& join) const { join_row(join, width(0), width(1), in(0), in(1), out_); }

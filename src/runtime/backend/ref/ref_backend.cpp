@@ -25,10 +25,10 @@ class RefProgram final : public Program {
     return {};
   }
 
-  std::span<const float> logits(int64_t o) const override {
-    const int64_t n_vocab = graph_[graph_.logits].shape.dim[0];
-    const auto* all = reinterpret_cast<const float*>(memory_.addresses()[static_cast<size_t>(graph_.logits)]);  // [V, O]
-    return {all + o * n_vocab, static_cast<size_t>(n_vocab)};
+  std::span<const float> result(int64_t o) const override {
+    const int64_t width = graph_[graph_.result].shape.dim[0];
+    const auto* all = reinterpret_cast<const float*>(memory_.addresses()[static_cast<size_t>(graph_.result)]);  // [width, O]
+    return {all + o * width, static_cast<size_t>(width)};
   }
 
   std::span<std::byte> state(TensorId id) override {
