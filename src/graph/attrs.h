@@ -88,7 +88,7 @@ struct ActivateAttrs {
   Activation act;
 };                   // in: x; out = act(x)
 struct AddAttrs {};  // in: a [C, T], b [C, T] or an F32 weight of C values
-struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or an F32 weight of C values
+struct MulAttrs {};  // in: a [C, T], b [C, T] or [1, T] or an F32 weight of C values or of one
 struct ScaleAttrs {
   float factor;
 };  // in: x
@@ -99,11 +99,11 @@ struct SoftcapAttrs {
 // in: x [C, T], outputs I32 [O]; out [C, O]: the rows that the head is computed for.
 struct SelectAttrs {};
 
-// Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E], down [F, C, E] of any
-// type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone. Of each token the n_used experts of greatest
-// score are run; out F32 [C, T] = Σ weight · down(act(gate x) · up x). Scores are the gated router outputs, plus `selection` when
-// experts are chosen (not weighed). Source: Shazeer et al. 2017, arXiv 1701.06538; the selection bias: DeepSeek-V3, arXiv
-// 2412.19437.
+// Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E] or kNone, down [F, C, E]
+// of any type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone, scale F32 [E] or kNone. Of each token the
+// n_used experts of greatest score are run; out F32 [C, T] = Σ weight · scale · down(act(gate x) · up x), without up
+// down(act(gate x)). Scores are the gated router outputs, plus `selection` when experts are chosen (not weighed). Source: Shazeer
+// et al. 2017, arXiv 1701.06538; the selection bias: DeepSeek-V3, arXiv 2412.19437.
 enum class Gating : uint8_t {
   softmax,       // over all experts
   sigmoid,       // of each
@@ -118,7 +118,7 @@ struct MoeAttrs {
   float limit = 0;  // > 0: gpt-oss's act(g, u) = g · sigmoid(1.702 g) · (u + 1), g at most and |u| at most the limit
 };
 inline constexpr float kOssSlope = 1.702f;
-inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};  // where gate, up and down stand among the operands
+inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};  // where gate, up (or kNone) and down stand among the operands
 
 // in: x F32 [n_group·W, T]; out F32 [n_group·size, T]: of each group of W values those from `offset` on.
 struct SliceAttrs {

@@ -37,6 +37,18 @@ Builder::Builder(const WeightTable& weights, const GraphRequest& request) : weig
 
 std::string Builder::block(std::string_view name) const { return fmt::format("blk.{}.{}", layer_, name); }
 
+void Builder::ignore(std::string_view name) {
+  if (const auto found = weights_.find(name); found != weights_.end()) used_.insert(found->first);
+}
+
+void Builder::ignore_block(int64_t layer, std::string_view why) {
+  const std::string prefix = fmt::format("blk.{}.", layer);
+  bool has_any = false;
+  for (const auto& [name, info] : weights_)
+    if (name.starts_with(prefix)) used_.insert(name), has_any = true;
+  if (has_any) note(fmt::format("block {} is not used: {}", layer, why));
+}
+
 void Builder::problem(std::string text) {
   if (++n_problems_ <= static_cast<int64_t>(kProblemsMax)) problems_.push_back(std::move(text));
 }
@@ -73,7 +85,7 @@ Value Builder::weight(const std::string& name, const Shape& shape, bool is_vecto
   if (is_vector ? info.type != Type::f32 : !is_matrix_type(info.type))
     problem(fmt::format("tensor '{}' has type {}, wanted {}", name, type_info(info.type).name,
                         is_vector ? "F32" : "a floating or quantized type"));
-  return asked_[key] = add_tensor({info.type, shape, Life::weight, StatePolicy::none, name, rows.first});
+  return asked_[key] = add_tensor({info.type, shape, Life::weight, StatePolicy::none, name, rows.first, rows.n_total});
 }
 
 Value Builder::vector(const std::string& name, int64_t width) { return weight(name, {{width, 1, 1, 1}}, true, {0, width}); }
@@ -105,14 +117,6 @@ Value Builder::norm(Value x, const std::string& name, int64_t width, float eps, 
   return add_node(NormAttrs{width, eps, rms}, {x, weight, bias});
 }
 
-Value Builder::norm(Value x, int64_t width, float eps) { return add_node(NormAttrs{width, eps}, {x, kNone, kNone}); }
-
-void Builder::ignore_block(int64_t layer) {
-  const std::string prefix = fmt::format("blk.{}.", layer);
-  for (const auto& [name, info] : weights_)
-    if (name.starts_with(prefix)) used_.insert(name);
-}
-
 // A weight of a node that cannot be made: its shape is not known, but it is not surplus either, and its absence is worth a line.
 void Builder::expect(const std::string& name) {
   const auto found = weights_.find(name + ".weight");
@@ -120,7 +124,7 @@ void Builder::expect(const std::string& name) {
     problem(fmt::format("tensor '{}.weight' is missing", name));
   else
     used_.insert(found->first);
-  if (const auto bias = weights_.find(name + ".bias"); bias != weights_.end()) used_.insert(bias->first);
+  for (const char* extra : {".bias", ".scale"}) ignore(name + extra);
 }
 
 Value Builder::linear(Value x, const std::string& name, int64_t n_out, Rows rows) {
@@ -169,19 +173,24 @@ Value Builder::slice(Value x, int64_t n_group, int64_t offset, int64_t size) {
 Value Builder::join(Value a, Value b, int64_t n_group, bool is_shared) { return add_node(JoinAttrs{n_group, is_shared}, {a, b}); }
 Value Builder::moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
                    const MoeAttrs& attrs, Value selection) {
-  const auto experts = [&](const std::string& name, int64_t n_in, int64_t n_out) {
-    return weight(name + ".weight", {{n_in, n_out, attrs.n_expert, 1}}, false, {0, n_out});
+  const auto experts = [&](const std::string& name, int64_t n_in, int64_t n_out, Rows rows) {
+    return weight(name + ".weight", {{n_in, n_out, attrs.n_expert, 1}}, false, rows);
   };
   if (x == kNone || router == kNone) {
-    for (const std::string& name : {gate, up, down}) expect(name);
+    for (const std::string& name : {gate, up, down})
+      if (!name.empty()) expect(name);
     return kNone;
   }
   const int64_t width = graph_[x].shape.dim[0];
-  const Value g = experts(gate, width, n_ff), u = experts(up, width, n_ff), d = experts(down, n_ff, width);
+  const bool is_fused = gate == up;
+  const Value g = experts(gate, width, n_ff, {0, is_fused ? 2 * n_ff : n_ff}),
+              u = up.empty() ? kNone : experts(up, width, n_ff, {is_fused ? n_ff : 0, is_fused ? 2 * n_ff : n_ff}),
+              d = experts(down, n_ff, width, {0, width});
   const auto bias = [&](const std::string& name, int64_t n_out) {
     return has(name + ".bias") ? matrix(name + ".bias", n_out, attrs.n_expert) : kNone;
   };
-  return add_node(attrs, {x, router, g, u, d, selection, bias(gate, n_ff), bias(up, n_ff), bias(down, width)});
+  const Value scale = vector_if(down + ".scale", attrs.n_expert);
+  return add_node(attrs, {x, router, g, u, d, selection, bias(gate, n_ff), bias(up, n_ff), bias(down, width), scale});
 }
 
 Value Builder::conv(Value x, const std::string& name, int64_t width) {

@@ -61,9 +61,10 @@ class Builder {
     int64_t first, n_total;
   };
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
-  void ignore(std::string_view name) { used_.insert(name); }
-  void ignore_block(int64_t layer);
-  // What the graph leaves out of the file and the user should know.
+  void ignore(std::string_view name);
+  // The same for all tensors of a block, noted with the reason where there are any.
+  void ignore_block(int64_t layer, std::string_view why);
+  // For the user to read: something of the file that this graph leaves out.
   void note(std::string text) { graph_.notes.push_back(std::move(text)); }
 
   // Ops; `name` is the GGUF name without ".weight" / ".bias". A bias is used where the file has one.
@@ -71,7 +72,10 @@ class Builder {
   // A learned vector for each position [width, T]; a context beyond the n_positions of the table is refused.
   Value embed_positions(const std::string& name, int64_t width, int64_t n_positions);
   Value norm(Value x, const std::string& name, int64_t width, float eps, bool rms = true);
-  Value norm(Value x, int64_t width, float eps);  // RMS norm without a weight
+  // RMS norm with a weight [width] or none.
+  Value norm(Value x, int64_t width, float eps, Value weight = kNone) {
+    return add_node(NormAttrs{width, eps}, {x, weight, kNone});
+  }
   Value linear(Value x, const std::string& name, int64_t n_out) { return linear(x, name, n_out, {0, n_out}); }
   Value linear(Value x, const std::string& name, int64_t n_out, Rows rows);
   Value rope(Value x, const RopeAttrs& attrs, Value factors = kNone);
@@ -92,8 +96,9 @@ class Builder {
   Value conv(Value x, const std::string& name, int64_t width);
   Value scan(Value x, Value dt, Value a, Value b, Value c, Value d, int64_t n_state, const ScanAttrs& attrs);
   Value delta(Value q, Value k, Value v, Value g, Value beta, int64_t key_dim, int64_t value_dim, const DeltaAttrs& attrs);
-  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down; biases where the file has
-  // them.
+  // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down, up with gate's name where
+  // both lie in one [C, 2·n_ff, E] and empty where there is none; biases, and scales of the whole expert (DOWN.scale), where the
+  // file has them.
   Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
             const MoeAttrs& attrs, Value selection = kNone);
 

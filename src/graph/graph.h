@@ -59,8 +59,9 @@ struct Tensor {
   Shape shape;
   Life life;
   StatePolicy policy = StatePolicy::none;
-  std::string name;       // GGUF name of a weight; "blk.3.k_cache" of a state; name of the making op otherwise
-  int64_t first_row = 0;  // of a weight: where it begins in the file's tensor of that name (fused weights are rows of one)
+  std::string name;        // GGUF name of a weight; "blk.3.k_cache" of a state; name of the making op otherwise
+  int64_t first_row = 0;   // of a weight: where it begins in the file's tensor of that name (fused weights are rows of one)
+  int64_t rows_apart = 0;  // of a weight [K, F, E]: rows from one matrix to the next in the file, F or more
 };
 
 struct Node {
@@ -82,7 +83,7 @@ struct Graph {
   int64_t n_checkpoints = 0;                                    // copies of each slot's states of fixed size
   TensorId tokens = kNone, positions = kNone, outputs = kNone;  // inputs: I32 [T], I32 [T], I32 [O]
   TensorId logits = kNone;                                      // output: F32 [V, O]
-  std::vector<std::string> notes;                               // what the architecture leaves out, for the user
+  std::vector<std::string> notes;                               // what of the file is left out, for the user to read
 
   const Tensor& operator[](TensorId id) const { return tensors[static_cast<size_t>(id)]; }
   // States in a tensor of policy fixed: those of the slots, then the checkpoints of slot 0, of slot 1, …

@@ -19,6 +19,7 @@ ModelFacts facts_of(const Graph& graph) {
     const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
     if (moe == nullptr) continue;
     for (size_t i : kMoeMatrices) {
+      if (node.in[i] == kNone) continue;
       const Shape& experts = graph[node.in[i]].shape;
       facts.params_active -= experts.dim[0] * experts.dim[1] * (moe->n_expert - moe->n_used);
     }

@@ -65,6 +65,23 @@ TEST(Builder, hundreds_of_faults_give_one_short_message) {
   EXPECT_LT(graph.error().what.size(), 1500u);
 }
 
+TEST(Builder, a_block_that_is_left_out_is_noted_once_and_not_surplus) {
+  const WeightTable weights = {{"embd.weight", {Type::f32, {{8, 10, 1, 1}}}},
+                               {"blk.7.a.weight", {Type::i32, {{5, 7, 1, 1}}}},
+                               {"blk.7.b.weight", {Type::f32, {{3, 1, 1, 1}}}}};
+  for (const bool ignores : {true, false}) {
+    Builder builder(weights, kRequest);
+    const Value x = builder.embed("embd", 8, 10);
+    if (ignores) builder.ignore_block(7, "a reason");
+    builder.ignore_block(70, "there is none");
+    const Result<Graph> graph = builder.finish(builder.select_outputs(x));
+    ASSERT_EQ(graph.has_value(), ignores);
+    if (graph) {
+      EXPECT_EQ(graph->notes, std::vector<std::string>{"block 7 is not used: a reason"});
+    }
+  }
+}
+
 TEST(Builder, a_tied_weight_is_one_tensor) {
   const WeightTable weights = {{"embd.weight", {Type::f16, {{8, 10, 1, 1}}}}};
   Builder builder(weights, kRequest);

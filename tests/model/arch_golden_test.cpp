@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "arch_golden.h"
+#include "model/arch_goldens.h"
 
 namespace lupo {
 namespace {

@@ -13,13 +13,14 @@ Result<Shape> infer_unary(const Graph& graph, const Node& node) {
   return graph[node.in[0]].shape;
 }
 
-// Two operands of one shape; add and mul also take a weight of C values, mul one value a token [1, T] as the second.
+// Two operands of one shape; add and mul also take a weight of C values, mul one value a token [1, T] or a weight of one value.
 Result<Shape> infer_binary(const Graph& graph, const Node& node) {
   TRY(check_rows(op_name(node.op()), graph, node.in[0], 0));
   const Shape& a = graph[node.in[0]].shape;
   const Tensor& second = graph[node.in[1]];
   if (node.op() != Op::glu && second.life == Life::weight) {
-    if (second.type != Type::f32 || second.shape.elements(0, 0) != a.dim[0])
+    const int64_t n = second.shape.elements(0, 0);
+    if (second.type != Type::f32 || (n != a.dim[0] && !(n == 1 && node.op() == Op::mul)))
       return bad_operand(op_name(node.op()), graph, node.in[1], fmt::format("{} values of F32", a.dim[0]));
   } else if (node.op() == Op::mul && second.shape == Shape{{1, a.dim[1], 1, 1}} && second.type == Type::f32) {
     return a;
@@ -40,9 +41,10 @@ void each(const Execution& run, const Node& node, Function function) {
   for (int64_t i = 0, n = run.elements(node.out); i < n; ++i) out[i] = static_cast<float>(function(i, static_cast<double>(x[i])));
 }
 
-// After how many values the second operand begins again: a weight has a value for each of a token.
+// After how many values the second operand begins again: a weight has one value or one for each of a token.
 int64_t period_of(const Execution& run, const Node& node) {
-  return run.graph[node.in[1]].life == Life::weight ? run.graph[node.out].shape.dim[0] : run.elements(node.out);
+  const Tensor& second = run.graph[node.in[1]];
+  return second.life == Life::weight ? second.shape.elements(0, 0) : run.elements(node.out);
 }
 
 void reference_glu(const Execution& run, const Node& node) {
@@ -63,7 +65,7 @@ void reference_add(const Execution& run, const Node& node) {
 }
 
 void reference_mul(const Execution& run, const Node& node) {
-  const float* b = run.f32(node.in[1]);  // [C, T], [C] or [1, T]
+  const float* b = run.f32(node.in[1]);  // [C, T], [C], [1, T] or [1]
   const int64_t width = run.graph[node.out].shape.dim[0];
   if (width > 1 && run.graph[node.in[1]].shape.dim[0] == 1 && run.graph[node.in[1]].life != Life::weight)
     return each(run, node, [&](int64_t i, double a) { return a * b[i / width]; });

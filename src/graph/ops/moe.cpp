@@ -30,12 +30,13 @@ Result<Shape> infer(const Graph& graph, const Node& node) {
   TRY(check_rows("moe", graph, node.in[0], 0));
   TRY(check_rows("moe", graph, node.in[1], moe.n_expert));
   TRY(check_experts(graph, node.in[2], width, n_ff, moe.n_expert));
-  TRY(check_experts(graph, node.in[3], width, n_ff, moe.n_expert));
+  if (node.in[3] != kNone) TRY(check_experts(graph, node.in[3], width, n_ff, moe.n_expert));
   TRY(check_experts(graph, node.in[4], n_ff, width, moe.n_expert));
   TRY(check_vector("moe", graph, node.in[5], moe.n_expert));
   TRY(check_bias(graph, node.in[6], n_ff, moe.n_expert));
   TRY(check_bias(graph, node.in[7], n_ff, moe.n_expert));
   TRY(check_bias(graph, node.in[8], width, moe.n_expert));
+  TRY(check_vector("moe", graph, node.in[9], moe.n_expert));
   return graph[node.in[0]].shape;
 }
 
@@ -45,6 +46,7 @@ Cost cost(const Graph& graph, const Node& node, int64_t n_tokens, int64_t, int64
   const double n_expert = static_cast<double>(moe.n_expert), share = static_cast<double>(moe.n_used) / n_expert;
   double elements = 0, bytes = 0;  // of one expert
   for (size_t i : kMoeMatrices) {
+    if (node.in[i] == kNone) continue;
     const Tensor& weight = graph[node.in[i]];
     elements += static_cast<double>(weight.shape.dim[0]) * static_cast<double>(weight.shape.dim[1]);
     bytes += static_cast<double>(weight.shape.dim[1] * row_bytes(weight.type, weight.shape.dim[0]));
@@ -63,7 +65,7 @@ void multiply(const Execution& run, TensorId id, TensorId bias_id, int64_t exper
   std::vector<float> row(static_cast<size_t>(n_in));
   y.resize(static_cast<size_t>(n_out));
   for (int64_t f = 0; f < n_out; ++f) {
-    type_info(weight.type).to_float(run.bytes(id) + (expert * n_out + f) * bytes, row.data(), n_in);
+    type_info(weight.type).to_float(run.bytes(id) + (expert * weight.rows_apart + f) * bytes, row.data(), n_in);
     y[static_cast<size_t>(f)] =
         static_cast<float>(std::inner_product(row.begin(), row.end(), x.begin(), bias ? double{bias[expert * n_out + f]} : 0.0));
   }
@@ -80,6 +82,7 @@ void reference(const Execution& run, const Node& node) {
   const int64_t width = run.graph[node.out].shape.dim[0];  // C
   std::vector<int32_t> experts(static_cast<size_t>(moe.n_used));
   std::vector<float> weights(experts.size()), gate, up, down;
+  const float* scale = run.f32(node.in[9]);  // [E]
   for (int64_t t = 0; t < run.rows(node.out); ++t) {
     const float* row = run.f32(node.in[0]) + t * width;
     const std::vector<float> x(row, row + width);
@@ -87,10 +90,12 @@ void reference(const Execution& run, const Node& node) {
     route(moe, run.f32(node.in[1]) + t * moe.n_expert, run.f32(node.in[5]), experts.data(), weights.data());
     for (size_t i = 0; i < experts.size(); ++i) {
       multiply(run, node.in[2], node.in[6], experts[i], x, gate);
-      multiply(run, node.in[3], node.in[7], experts[i], x, up);
-      for (size_t f = 0; f < gate.size(); ++f) gate[f] = static_cast<float>(gated(moe, gate[f], up[f]));
+      if (node.in[3] != kNone) multiply(run, node.in[3], node.in[7], experts[i], x, up);
+      for (size_t f = 0; f < gate.size(); ++f)
+        gate[f] = static_cast<float>(node.in[3] == kNone ? activation(moe.act, gate[f]) : gated(moe, gate[f], up[f]));
       multiply(run, node.in[4], node.in[8], experts[i], gate, down);
-      for (size_t c = 0; c < sum.size(); ++c) sum[c] += static_cast<double>(weights[i]) * down[c];
+      const double weight = weights[i] * (scale ? scale[experts[i]] : 1.0);
+      for (size_t c = 0; c < sum.size(); ++c) sum[c] += weight * down[c];
     }
     std::copy(sum.begin(), sum.end(), run.f32(node.out) + t * width);
   }

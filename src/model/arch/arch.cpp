@@ -54,8 +54,14 @@ Value project(Builder& b, Value h, const Projection& p, int64_t n_total) {
   return b.linear(h, b.block("attn_qkv"), p.n_out, {p.first, n_total});
 }
 
-RopeAttrs rope_attrs(const Hparams& hp, const RopeParams& rope, bool neox) {
-  return {.head_dim = hp.head_dim,
+Value scaled(Builder& b, const Hparams& hp, Value part) {
+  return hp.residual_scale == 1 ? part : b.scale(part, hp.residual_scale);
+}
+
+}  // namespace
+
+RopeAttrs rope_attrs(const RopeParams& rope, int64_t head_dim, bool neox) {
+  return {.head_dim = head_dim,
           .n_rot = rope.n_rot,
           .neox = neox,
           .freq_base = rope.freq_base,
@@ -66,12 +72,6 @@ RopeAttrs rope_attrs(const Hparams& hp, const RopeParams& rope, bool neox) {
           .beta_slow = rope.beta_slow,
           .n_ctx_orig = rope.n_ctx_orig};
 }
-
-Value scaled(Builder& b, const Hparams& hp, Value part) {
-  return hp.residual_scale == 1 ? part : b.scale(part, hp.residual_scale);
-}
-
-}  // namespace
 
 Value block_norm(Builder& b, const Hparams& hp, Value x, std::string_view name) {
   return b.norm(x, b.block(name), hp.n_embd, hp.norm_eps, hp.norm_is_rms);
@@ -88,8 +88,8 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
   const Value v = project(b, h, {"attn_v", n_v, n_q + n_k}, n_total);  // [G·Dv, T]
   const auto turn = [&] {
     if (!style.rope) return;
-    q = b.rope(q, rope_attrs(hp, rope, style.neox), style.factors);
-    k = b.rope(k, rope_attrs(hp, rope, style.neox), style.factors);
+    q = b.rope(q, rope_attrs(rope, hp.head_dim, style.neox), style.factors);
+    k = b.rope(k, rope_attrs(rope, hp.head_dim, style.neox), style.factors);
   };
   if (style.norm_after_rope) turn();
   if (style.qk_norm != QkNorm::none) {
@@ -134,8 +134,10 @@ Ffn experts(Ffn dense) {
     if (hp.moe.n_expert == 0 || layer < hp.n_dense_lead) return dense(b, hp, h, layer);
     const Value router = b.linear(h, b.block("ffn_gate_inp"), hp.moe.n_expert);  // [E, T]
     const Value selection = b.vector_if(b.block("exp_probs_b.bias"), hp.moe.n_expert);
-    const Value mixed = b.moe(h, router, b.block("ffn_gate_exps"), b.block("ffn_up_exps"), b.block("ffn_down_exps"),
-                              hp.n_ff_expert, hp.moe, selection);
+    const bool is_fused = b.has(b.block("ffn_gate_up_exps.weight"));
+    const std::string gates = b.block(is_fused ? "ffn_gate_up_exps" : "ffn_gate_exps"),
+                      ups = b.block(is_fused ? "ffn_gate_up_exps" : "ffn_up_exps");
+    const Value mixed = b.moe(h, router, gates, ups, b.block("ffn_down_exps"), hp.n_ff_expert, hp.moe, selection);
     if (hp.n_ff_shared == 0) return mixed;
     const Value gate = b.linear(h, b.block("ffn_gate_shexp"), hp.n_ff_shared),
                 up = b.linear(h, b.block("ffn_up_shexp"), hp.n_ff_shared);
@@ -146,21 +148,29 @@ Ffn experts(Ffn dense) {
   };
 }
 
+Value embedding(Builder& b, const Hparams& hp) {
+  const Value x = b.embed("token_embd", hp.n_embd, hp.n_vocab, hp.embed_scale);  // [C, T]
+  if (!b.has("position_embd.weight")) return x;
+  return b.add(x, b.embed_positions("position_embd", hp.n_embd, hp.n_ctx_train));
+}
+
+Value head(Builder& b, const Hparams& hp, Value x, const char* norm) {
+  x = b.norm(b.select_outputs(x), norm, hp.n_embd, hp.norm_eps, hp.norm_is_rms);             // [C, O]
+  Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
+  if (hp.logit_scale != 1) logits = b.scale(logits, hp.logit_scale);
+  return hp.logit_softcap > 0 ? b.softcap(logits, hp.logit_softcap) : logits;
+}
+
 Value decoder(Builder& b, const Hparams& hp, const Block& block, const char* output_norm) {
-  Value x = b.embed("token_embd", hp.n_embd, hp.n_vocab, hp.embed_scale);  // [C, T]
-  if (b.has("position_embd.weight")) x = b.add(x, b.embed_positions("position_embd", hp.n_embd, hp.n_ctx_train));
+  Value x = embedding(b, hp);
   for (int64_t layer = 0; layer < hp.n_layer; ++layer) {
     b.at_layer(layer);
     x = block(x, layer);
   }
+  for (int64_t layer = hp.n_layer; layer < hp.n_layer + hp.n_nextn; ++layer)
+    b.ignore_block(layer, "multi-token prediction (MTP), which lupo does not run");
   b.at_layer(-1);
-  for (int64_t layer = hp.n_layer; layer < hp.n_layer + hp.n_nextn; ++layer) b.ignore_block(layer);
-  if (hp.n_nextn > 0)
-    b.note(fmt::format("blocks after blk.{} ({}): they predict further tokens and are not used", hp.n_layer - 1, hp.n_nextn));
-  x = b.norm(b.select_outputs(x), output_norm, hp.n_embd, hp.norm_eps, hp.norm_is_rms);      // [C, O]
-  Value logits = b.linear(x, b.has("output.weight") ? "output" : "token_embd", hp.n_vocab);  // [V, O]
-  if (hp.logit_scale != 1) logits = b.scale(logits, hp.logit_scale);
-  return hp.logit_softcap > 0 ? b.softcap(logits, hp.logit_softcap) : logits;
+  return head(b, hp, x, output_norm);
 }
 
 Value sequential_block(Builder& b, const Hparams& hp, Value x, int64_t layer, const RopeParams& rope, const AttentionStyle& style,

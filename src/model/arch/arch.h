@@ -41,6 +41,8 @@ struct AttentionStyle {
   bool sinks = false;     // attn_sinks: a score of each head that takes part in the softmax and has no value
 };
 
+RopeAttrs rope_attrs(const RopeParams& rope, int64_t head_dim, bool neox);
+
 // A norm of the present block over C, of the model's kind.
 Value block_norm(Builder& b, const Hparams& hp, Value x, std::string_view name);
 
@@ -57,6 +59,8 @@ Ffn experts(Ffn dense);
 
 // Embedding, n_layer blocks, final norm, head (tied to the embedding when there is no output.weight), scale, softcap.
 using Block = std::function<Value(Value x, int64_t layer)>;
+Value embedding(Builder& b, const Hparams& hp);                                        // [C, T]
+Value head(Builder& b, const Hparams& hp, Value x, const char* norm = "output_norm");  // x [C, T]; [V, O]
 Value decoder(Builder& b, const Hparams& hp, const Block& block, const char* output_norm = "output_norm");
 // Where the norms of a block stand, by name; null: there is none.
 struct BlockNorms {

@@ -12,6 +12,7 @@ constexpr int64_t kLayersMax = 1024, kEmbdMax = 1 << 20, kHeadsMax = 1 << 14, kH
                   kVocabMax = 1 << 26;
 constexpr int64_t kContextMax = (int64_t{1} << 31) - 1;  // positions are 32-bit
 
+constexpr const char* kNextn = "nextn_predict_layers";
 constexpr const char* kFix = "lupo inspect MODEL --keys  # and get the file again, or convert it again";
 
 Result<void> read_heads(const HparamReader& reader, Hparams& hp, bool hybrid) {
@@ -113,7 +114,9 @@ Result<std::vector<int64_t>> HparamReader::per_layer(std::string_view name, int6
     TRY_ASSIGN(const int64_t single, integer(name, min, max));
     return std::vector<int64_t>(static_cast<size_t>(n_layer), single);
   }
-  TRY_ASSIGN(const std::vector<int64_t> values, metadata_.integers(key(name)));
+  TRY_ASSIGN(std::vector<int64_t> values, metadata_.integers(key(name)));
+  TRY_ASSIGN(const int64_t n_nextn, integer_or(kNextn, 0, 0, kLayersMax));
+  if (static_cast<int64_t>(values.size()) == n_layer + n_nextn) values.resize(static_cast<size_t>(n_layer));
   if (static_cast<int64_t>(values.size()) != n_layer)
     return fail(Layer::model, "bad-value", fmt::format("{} has {} items for {} layers", key(name), values.size(), n_layer), kFix);
   for (size_t l = 0; l < values.size(); ++l)
@@ -184,16 +187,12 @@ Result<void> read_recurrent(const HparamReader& reader, Hparams& hp, bool is_mam
   return {};
 }
 
-Result<void> read_nextn(const HparamReader& reader, Hparams& hp) {
-  TRY_ASSIGN(hp.n_nextn, reader.integer_or("nextn_predict_layers", 0, 0, hp.n_layer - 1));
-  hp.n_layer -= hp.n_nextn;
-  return {};
-}
-
 Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid) {
   Hparams hp;
   TRY_ASSIGN(hp.n_embd, reader.integer("embedding_length", 1, kEmbdMax));
   TRY_ASSIGN(hp.n_layer, reader.integer("block_count", 1, kLayersMax));
+  TRY_ASSIGN(hp.n_nextn, reader.integer_or(kNextn, 0, 0, hp.n_layer - 1));
+  hp.n_layer -= hp.n_nextn;
   TRY_ASSIGN(hp.n_ctx_train, reader.integer("context_length", 1, kContextMax));
   hp.n_ff.assign(static_cast<size_t>(hp.n_layer), 0);
   if (reader.has("feed_forward_length") || !reader.has("expert_feed_forward_length")) {

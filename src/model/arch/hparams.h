@@ -26,7 +26,8 @@ struct RopeParams {
 struct Hparams {
   int64_t n_vocab = 0;  // V
   int64_t n_embd = 0;   // C
-  int64_t n_layer = 0;
+  int64_t n_layer = 0;  // blocks that are run
+  int64_t n_nextn = 0;  // blocks after them that guess a further token, which no graph runs yet
   int64_t n_ctx_train = 0;
   std::vector<int64_t> n_head, n_kv_head, n_ff;  // [n_layer] each
   int64_t head_dim = 0, head_dim_v = 0;          // D, Dv
@@ -52,15 +53,21 @@ struct Hparams {
   bool normalise_dt_b_c = false;      // Mamba 1
   bool rope_is_used = true;           // a key may say that it is not
   std::vector<int64_t> is_recurrent;  // [n_layer] 1 where the layer has such a state in place of attention
-  int64_t n_nextn = 0;                // blocks after the last layer that predict further tokens; not used
 
   // Mixtures of experts.
   int64_t n_ff_expert = 0, n_ff_shared = 0;  // of one expert, and of the expert that all tokens pass (0 = none)
   int64_t n_dense_lead = 0;                  // the first layers have no experts
+  int64_t expert_width = 0;                  // of what the experts read and give, where it is not C
   MoeAttrs moe{};                            // n_expert 0: there are none
 
+  // Gemma 3n and 4.
+  int64_t head_dim_local = 0, n_rot_local = 0;  // of the layers with a window
+  int64_t n_shared_kv = 0;                      // the last layers have no cache of their own
+  int64_t n_embd_per_layer = 0;                 // P: width of the embeddings that each layer gets of its own; 0 = none
+
+  bool layer_is_local(int64_t layer) const { return !is_local.empty() && is_local[static_cast<size_t>(layer)] != 0; }
   // The window of a layer, 0 where it sees everything.
-  int64_t window_of(int64_t layer) const { return is_local.empty() || !is_local[static_cast<size_t>(layer)] ? 0 : window; }
+  int64_t window_of(int64_t layer) const { return layer_is_local(layer) ? window : 0; }
 };
 
 // Reads keys of one architecture: "attention.head_count" means "<architecture>.attention.head_count".
@@ -101,9 +108,6 @@ Result<void> read_experts(const HparamReader& reader, Hparams& hp, Gating gating
 
 // "ssm.…": conv_kernel, inner_size, state_size, time_step_rank and, unless the model is Mamba 1, group_count.
 Result<void> read_recurrent(const HparamReader& reader, Hparams& hp, bool is_mamba_1 = false);
-
-// "nextn_predict_layers" of the blocks predict further tokens: n_layer is less by them.
-Result<void> read_nextn(const HparamReader& reader, Hparams& hp);
 
 // What all decoders share: sizes, heads, norm, rope. Errors name key, value and range. hybrid: a layer may lack attention or the
 // feed-forward part, which zeros in their keys say.

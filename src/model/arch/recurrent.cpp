@@ -117,7 +117,7 @@ Result<void> read_delta_layers(const HparamReader& reader, Hparams& hp) {
     TRY_ASSIGN(const int64_t interval, reader.integer_or("full_attention_interval", 4, 1, 1 << 20));
     for (int64_t l = 0; l < hp.n_layer; ++l) hp.is_recurrent.push_back((l + 1) % interval != 0);
   }
-  return read_nextn(reader, hp);
+  return {};
 }
 
 Value delta_decoder(Builder& b, const Hparams& hp, const Ffn& ffn, bool tiled) {
@@ -161,8 +161,7 @@ Value hybrid_decoder(Builder& b, const Hparams& hp, const AttentionStyle& style,
 Result<void> read_one_part_layers(const HparamReader& reader, Hparams& hp) {
   hp.norm_is_rms = true;  // whatever the key of epsilon is called
   mark_recurrent_by_heads(hp);
-  TRY(read_recurrent(reader, hp));
-  return read_nextn(reader, hp);
+  return read_recurrent(reader, hp);
 }
 
 Value one_part_decoder(Builder& b, const Hparams& hp, const Ffn& ffn) {

@@ -8,6 +8,8 @@
 
 #include <cstdint>
 
+#include "quant/types/iq1_s.h"
+
 namespace lupo::iq1_m {
 
 inline constexpr int kElements = 256;
@@ -23,7 +25,6 @@ static_assert(sizeof(Block) == 56);
 
 #ifndef LUPO_ISA
 #include "quant/reference.h"
-#include "quant/types/iq1_s.h"
 
 namespace lupo::iq1_m {
 
@@ -43,4 +44,30 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq1_m, "IQ1_M", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq1_m
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+struct SimdIq1M {
+  using Block = iq1_m::Block;
+  static constexpr bool kNibbles = false, kWide = false, kMin = false;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 9;
+  static Scales16 scales(const Block* b) {
+    const uint16_t bits = static_cast<uint16_t>(side_by_side<4>(4, [b](int k) { return b->scales[k] >> 12; }));
+    const float d = half(bits) * 0.125f;
+    const uint64_t threes = side_by_side<12>(4, [b](int k) { return b->scales[k] & 0xfff; });  // 3 bits a group
+    return {fma(from_u8_16(deal<3>(threes), deal<3>(threes >> 24)), broadcast_16(2 * d), broadcast_16(d))};
+  }
+  static Codes64 codes(const Block* b, int p) {
+    const uint32_t nibbles = load_u32(b->qh + 4 * p);
+    return points([b, p, nibbles](int i) {
+      const int qh = nibbles >> (4 * i) & 15;
+      return iq1_point(b->qs[8 * p + i] | (qh & 7) << 8, (qh & 8) != 0);
+    });
+  }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

@@ -50,4 +50,39 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq1_s, "IQ1_S", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq1_s
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+// A copy with internal linkage: kernels may export no symbol of their own.
+constexpr uint16_t kIq1Grid[2048] = {
+#include "quant/grids/iq1_s.inc"
+};
+
+// Eight times level ± ⅛ of a point, + 9: 0 … 18. Also of IQ1_M.
+inline uint64_t iq1_point(int point, bool is_negative) {
+  return deal<2>(kIq1Grid[point]) << 3 | (0x0202020202020202 & (static_cast<uint64_t>(is_negative) - 1));
+}
+
+struct SimdIq1S {
+  using Block = iq1_s::Block;
+  static constexpr bool kNibbles = false, kWide = false, kMin = false;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 9;
+  static Scales32 scales(const Block* b) {
+    const float d = half(b->d) * 0.125f;
+    const uint64_t s = side_by_side<8>(8, [b](int g) { return b->qh[g] >> 12 & 7; });
+    const F32x8 scales = fma(from_u8(s), broadcast_8(2 * d), broadcast_8(d));
+    return join(scales, scales);
+  }
+  static Codes64 codes(const Block* b, int p) {
+    return points([b, p](int i) {
+      const int qh = b->qh[2 * p + i / 4];
+      return iq1_point(b->qs[8 * p + i] | (qh >> (i % 4 * 3) & 7) << 8, qh >> 15 != 0);
+    });
+  }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "quant/types/iq2_xs.h"
+
 namespace lupo::iq2_s {
 
 inline constexpr int kElements = 256;
@@ -24,7 +26,6 @@ static_assert(sizeof(Block) == 82);
 
 #ifndef LUPO_ISA
 #include "quant/reference.h"
-#include "quant/types/iq2_xxs.h"
 
 namespace lupo::iq2_s {
 
@@ -47,4 +48,28 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq2_s, "IQ2_S", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq2_s
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+// A copy with internal linkage: kernels may export no symbol of their own.
+constexpr uint16_t kIq2SGrid[1024] = {
+#include "quant/grids/iq2_s.inc"
+};
+
+struct SimdIq2S {
+  using Block = iq2_s::Block;
+  static constexpr bool kNibbles = false, kWide = true, kMin = false;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 0;
+  static Scales16 scales(const Block* b) { return SimdIq2Xs::nibble_scales(b->d, b->scales); }
+  static Codes64 codes(const Block* b, int p) {
+    const int high = b->qh[2 * p] | b->qh[2 * p + 1] << 8;  // 2 bits a point
+    const Codes64 c = points([b, p, high](int i) { return iq2_point(kIq2SGrid[b->qs[8 * p + i] | (high >> (2 * i) & 3) << 8]); });
+    return negate_where(lookup(kIq2Magnitudes, c), load_u64(b->signs + 8 * p));
+  }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

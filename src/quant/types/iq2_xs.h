@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "quant/types/iq2_xxs.h"
+
 namespace lupo::iq2_xs {
 
 inline constexpr int kElements = 256;
@@ -22,7 +24,6 @@ static_assert(sizeof(Block) == 74);
 #ifndef LUPO_ISA
 #include "quant/reference.h"
 #include "quant/signs.h"
-#include "quant/types/iq2_xxs.h"
 
 namespace lupo::iq2_xs {
 
@@ -44,4 +45,36 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq2_xs, "IQ2_XS", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq2_xs
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+// A copy with internal linkage: kernels may export no symbol of their own.
+constexpr uint16_t kIq2XsGrid[512] = {
+#include "quant/grids/iq2_xs.inc"
+};
+
+struct SimdIq2Xs {
+  using Block = iq2_xs::Block;
+  static constexpr bool kNibbles = false, kWide = true, kMin = false;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 0;
+  static Scales16 scales(const Block* b) { return nibble_scales(b->d, b->scales); }
+  static Codes64 codes(const Block* b, int p) {
+    const uint16_t(&qs)[32] = b->qs;
+    const uint64_t signs = side_by_side<8>(8, [&qs, p](int i) { return qs[8 * p + i] >> 9; });
+    const Codes64 c = points([&qs, p](int i) { return iq2_point(kIq2XsGrid[qs[8 * p + i] & 511]); });
+    return negate_where(lookup(kIq2Magnitudes, c), with_eighth_sign(signs));
+  }
+
+  // d · (½ + s) / 4 of 16 nibbles s; also of IQ2_S.
+  static Scales16 nibble_scales(uint16_t d_bits, const uint8_t* nibbles) {
+    const float d = half(d_bits);
+    const F32x16 s = from_u8_16(deal<4>(load_u32(nibbles)), deal<4>(load_u32(nibbles + 4)));
+    return {fma(s, broadcast_16(d * 0.25f), broadcast_16(d * 0.125f))};
+  }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

@@ -59,4 +59,38 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq2_xxs, "IQ2_XXS", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq2_xxs
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+// A copy with internal linkage: kernels may export no symbol of their own.
+constexpr uint16_t kIq2XxsGrid[256] = {
+#include "quant/grids/iq2_xxs.inc"
+};
+
+constexpr int8_t kIq2Magnitudes[16] = {8, 25, 43};  // also of IQ2_XS and IQ2_S
+// The indices of the magnitudes of a point, a byte each.
+inline uint64_t iq2_point(uint16_t point) { return deal<2>(point); }
+
+struct SimdIq2Xxs {
+  using Block = iq2_xxs::Block;
+  static constexpr bool kNibbles = false, kWide = true, kMin = false;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static Scales32 scales(const Block* b) {
+    const float d = half(b->d);
+    const uint64_t s = side_by_side<8>(8, [b](int g) { return b->groups[g].signs_scale >> 28; });
+    const F32x8 scales = fma(from_u8(s), broadcast_8(d * 0.25f), broadcast_8(d * 0.125f));
+    return join(scales, scales);
+  }
+  static Codes64 codes(const Block* b, int p) {
+    const iq2_xxs::Group* group = b->groups + 2 * p;
+    const uint64_t signs = side_by_side<28>(2, [group](int g) { return group[g].signs_scale & 0xfffffff; });
+    const Codes64 c = points([group](int i) { return iq2_point(kIq2XxsGrid[group[i / 4].points[i % 4]]); });
+    return negate_where(lookup(kIq2Magnitudes, c), with_eighth_sign(deal<7>(signs)));
+  }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

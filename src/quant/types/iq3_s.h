@@ -47,4 +47,37 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq3_s, "IQ3_S", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq3_s
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+// A copy with internal linkage: kernels may export no symbol of their own.
+constexpr uint16_t kIq3SGrid[512] = {
+#include "quant/grids/iq3_s.inc"
+};
+
+struct SimdIq3S {
+  using Block = iq3_s::Block;
+  static constexpr bool kNibbles = false, kWide = true, kMin = false;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static Scales32 scales(const Block* b) {
+    const float d = half(b->d);
+    const F32x8 scales = fma(from_u8(deal<4>(load_u32(b->scales))), broadcast_8(2 * d), broadcast_8(d));
+    return join(scales, scales);
+  }
+  static Codes64 codes(const Block* b, int p) {
+    const uint8_t* qs = b->qs + 16 * p;
+    const int ninth = b->qh[2 * p] | b->qh[2 * p + 1] << 8;  // a bit a point
+    const auto point = [qs, ninth](int i) { return kIq3SGrid[qs[i] | (ninth >> i & 1) << 8]; };
+    const Codes64 c = points([&](int i) { return deal<4>(static_cast<uint32_t>(point(2 * i) | point(2 * i + 1) << 16)); });
+    return negate_where(lookup(kMagnitudes, c), load_u64(b->signs + 8 * p));
+  }
+
+ private:
+  static constexpr int8_t kMagnitudes[16] = {1, 3, 5, 7, 9, 11, 13, 15};
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

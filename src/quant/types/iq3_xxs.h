@@ -48,4 +48,38 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::iq3_xxs, "IQ3_XXS", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::iq3_xxs
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+// A copy with internal linkage: kernels may export no symbol of their own.
+constexpr uint16_t kIq3XxsGrid[256] = {
+#include "quant/grids/iq3_xxs.inc"
+};
+
+struct SimdIq3Xxs {
+  using Block = iq3_xxs::Block;
+  static constexpr bool kNibbles = false, kWide = true, kMin = false;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static Scales32 scales(const Block* b) {
+    const float d = half(b->d);
+    const uint64_t s = side_by_side<8>(8, [b](int g) { return b->signs_scale[g] >> 28; });
+    const F32x8 scales = fma(from_u8(s), broadcast_8(d * 0.5f), broadcast_8(d * 0.25f));
+    return join(scales, scales);
+  }
+  static Codes64 codes(const Block* b, int p) {
+    const uint64_t signs = side_by_side<28>(2, [b, p](int g) { return b->signs_scale[2 * p + g] & 0xfffffff; });
+    const uint8_t* qs = b->qs + 16 * p;
+    const Codes64 c =
+        points([qs](int i) { return deal<4>(static_cast<uint32_t>(kIq3XxsGrid[qs[2 * i]] | kIq3XxsGrid[qs[2 * i + 1]] << 16)); });
+    return negate_where(lookup(kMagnitudes, c), with_eighth_sign(deal<7>(signs)));
+  }
+
+ private:
+  static constexpr int8_t kMagnitudes[16] = {4, 12, 20, 28, 36, 44, 52, 62};
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

@@ -52,8 +52,8 @@ namespace {
 
 struct SimdIq4Xs {
   using Block = iq4_xs::Block;
-  static constexpr bool kSuper = true, kNibbles = false, kWide = true, kMin = false;
-  static constexpr int kGroup = 32, kOffset = 0;
+  static constexpr bool kNibbles = false, kWide = true, kMin = false;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
   static Scales32 scales(const Block* b) {
     const float d = half(b->d);
     const F32x8 scales =

@@ -53,10 +53,12 @@ inline constexpr TypeInfo info{Type::mxfp4, "MXFP4", kElements, sizeof(Block), t
 namespace lupo::cpu {
 namespace {
 
+constexpr int8_t kE2m1Codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};  // kE2m1Twice + 12
+
 struct SimdMxfp4 {
   using Block = mxfp4::Block;
-  static constexpr bool kSuper = false, kNibbles = true, kWide = false, kMin = false;
-  static constexpr int kGroup = 32, kOffset = 12;
+  static constexpr bool kNibbles = true, kWide = false, kMin = false;
+  static constexpr int kElements = 32, kGroup = 32, kOffset = 12;
   static Scales32 scales(const Block* b) {
     uint64_t e = 0;
     for (int i = 7; i >= 0; --i) e = e << 8 | b[i].e;
@@ -65,9 +67,6 @@ struct SimdMxfp4 {
   }
   static Codes64 codes(const Block* b, int p) { return lookup(kE2m1Codes, nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs)); }
   static Codes128 quad(const Block* b) { return lookup(kE2m1Codes, nibbles_of_four<sizeof(Block)>(b->qs)); }
-
- private:
-  static constexpr int8_t kE2m1Codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0};  // kE2m1Twice + 12
 };
 
 }  // namespace

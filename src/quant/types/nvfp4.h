@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "quant/types/mxfp4.h"
+
 namespace lupo::nvfp4 {
 
 inline constexpr int kElements = 64;
@@ -47,4 +49,44 @@ inline constexpr auto to_float = reference::decode_blocks<Block, kElements, deco
 inline constexpr TypeInfo info{Type::nvfp4, "NVFP4", kElements, sizeof(Block), to_float, nullptr};
 
 }  // namespace lupo::nvfp4
+#else  // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+// Half of each E4M3 scale: codes are twice the value.
+struct E4m3Halves {
+  float value[256];
+};
+constexpr E4m3Halves kE4m3Halves = [] {
+  E4m3Halves table{};
+  for (int d = 0; d < 256; ++d) {
+    const int exponent = d >> 3 & 15, mantissa = d & 7;
+    float value = exponent == 0 ? mantissa : 8 + mantissa;
+    for (int e = exponent == 0 ? 1 : exponent; e > 11; --e) value *= 2;
+    for (int e = exponent == 0 ? 1 : exponent; e < 11; ++e) value *= 0.5f;
+    table.value[d] = d == 0x7f ? 0 : value;
+  }
+  return table;
+}();
+
+struct SimdNvfp4 {
+  using Block = nvfp4::Block;
+  static constexpr bool kNibbles = false, kWide = false, kMin = false;
+  static constexpr int kElements = 64, kGroup = 16, kOffset = 12;
+  static Scales16 scales(const Block* b) {
+    float d[16];
+#pragma GCC unroll 16
+    for (int g = 0; g < 16; ++g) d[g] = kE4m3Halves.value[b[g / 4].d[g % 4]];
+    return {load_16(d)};
+  }
+  static Codes64 codes(const Block* b, int p) {
+    const uint8_t* qs = b[p].qs;  // low nibbles of eight bytes are eight values, high nibbles the next eight
+    const Codes64 c = points([qs](int i) { return load_u64(qs + i / 2 * 8) >> (i % 2 * 4) & 0x0f0f0f0f0f0f0f0f; });
+    return lookup(kE2m1Codes, c);
+  }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

@@ -43,4 +43,22 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::q1_0, "Q1_0", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::q1_0
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+struct SimdQ1_0 {
+  using Block = q1_0::Block;
+  static constexpr bool kNibbles = false, kWide = false, kMin = false;
+  static constexpr int kElements = 128, kGroup = 32, kOffset = 1;
+  static Scales32 scales(const Block* b) { return scales_of_blocks(b, 2); }
+  static Codes64 codes(const Block* b, int p) {
+    const uint8_t* bits = b[p / 2].qs + p % 2 * 8;
+    return add_where(points([](int) { return 0; }), load_u32(bits), load_u32(bits + 4), 2);
+  }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

@@ -46,8 +46,8 @@ namespace {
 
 struct SimdQ2_K {
   using Block = q2_k::Block;
-  static constexpr bool kSuper = true, kNibbles = false, kWide = false, kMin = true;
-  static constexpr int kGroup = 16, kOffset = 0;
+  static constexpr bool kNibbles = false, kWide = false, kMin = true;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 0;
   static Scales16 scales(const Block* b) {
     constexpr uint64_t kNibbles = 0x0f0f0f0f0f0f0f0f;
     const uint64_t first = load_u64(b->scales), second = load_u64(b->scales + 8);

@@ -65,4 +65,43 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::tq1_0, "TQ1_0", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::tq1_0
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+struct SimdTq1_0 {
+  using Block = tq1_0::Block;
+  static constexpr bool kNibbles = false, kWide = false, kMin = false;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 1;
+  static Scales32 scales(const Block* b) { return broadcast_16(half(b->d)); }
+  static Codes64 codes(const Block* b, int p) {
+    const Codes64 sources = points([b, p](int i) -> uint64_t {
+      const int run = 4 * p + i / 2;  // of 16 values
+      if (run == 15) return load_u32(b->qs + 48) * 0x100000001;
+      return load_u64(b->qs + (run < 10 ? run % 2 * 16 : 32) + i % 2 * 8);
+    });
+    alignas(64) uint8_t bytes[64];
+    __builtin_memcpy(bytes, &sources, 64);
+    for (int i = 0; i < 64; ++i) {  // digits 0, 1 and 2 of fractions from 0, ⅓ and ⅔ on
+      const uint8_t fraction = static_cast<uint8_t>(bytes[i] * kPowers.of[64 * p + i]);
+      bytes[i] = static_cast<uint8_t>((fraction >= 86) + (fraction >= 171));
+    }
+    return load_64(bytes);
+  }
+
+ private:
+  struct Powers {
+    uint8_t of[256];
+  };
+  static constexpr Powers kPowers = [] {  // of three, for the digit that a value is
+    constexpr uint8_t kPower[5] = {1, 3, 9, 27, 81};
+    Powers powers{};
+    for (int i = 0; i < 256; ++i) powers.of[i] = kPower[i < 160 ? i / 32 : i < 240 ? (i - 160) / 16 : (i - 240) / 4];
+    return powers;
+  }();
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

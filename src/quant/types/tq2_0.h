@@ -46,4 +46,19 @@ inline constexpr auto from_float = reference::encode_blocks<Block, kElements, en
 inline constexpr TypeInfo info{Type::tq2_0, "TQ2_0", kElements, sizeof(Block), to_float, from_float};
 
 }  // namespace lupo::tq2_0
+#else   // the kernels' view: runtime/backend/cpu/simd_types.h
+
+namespace lupo::cpu {
+namespace {
+
+struct SimdTq2_0 {
+  using Block = tq2_0::Block;
+  static constexpr bool kNibbles = false, kWide = false, kMin = false;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 1;
+  static Scales32 scales(const Block* b) { return broadcast_16(half(b->d)); }
+  static Codes64 codes(const Block* b, int p) { return fields(b->qs + p / 2 * 32, p % 2 * 4, p % 2 * 4 + 2, 3); }
+};
+
+}  // namespace
+}  // namespace lupo::cpu
 #endif  // LUPO_ISA

@@ -1,6 +1,6 @@
 // The state of a slot over all architectures: sequences in one batch do not see each other, a saved state goes on as the one it
 // was saved of, and a session goes back only as far as its states can.
-#include "arch_golden.h"
+#include "model/arch_goldens.h"
 #include "runtime/session/session.h"
 
 namespace lupo {

@@ -67,11 +67,12 @@ inline void fill_chunk(const typename T::Block* const (&rows)[8], int first, int
 // Decodes n_blocks blocks of 32 values of 8 rows.
 template <class T>
 inline void fill_columns(const typename T::Block* const (&rows)[8], int n_blocks, int column, Panel& panel) {
-  if constexpr (!T::kSuper) {
+  if constexpr (T::kElements < kChunk) {
     if (n_blocks < kBlocksOfChunk) {  // a row of less than 256 values
       const typename T::Block* padded_rows[8];
-      PaddedRow<T> padded[8] = {{rows[0], n_blocks}, {rows[1], n_blocks}, {rows[2], n_blocks}, {rows[3], n_blocks},
-                                {rows[4], n_blocks}, {rows[5], n_blocks}, {rows[6], n_blocks}, {rows[7], n_blocks}};
+      const int64_t k = 32 * n_blocks;
+      PaddedRow<T> padded[8] = {{rows[0], k}, {rows[1], k}, {rows[2], k}, {rows[3], k},
+                                {rows[4], k}, {rows[5], k}, {rows[6], k}, {rows[7], k}};
       for (int r = 0; r < 8; ++r) padded_rows[r] = padded[r].blocks;
       fill_chunk<T>(padded_rows, 0, column, panel);
       return;
@@ -81,7 +82,7 @@ inline void fill_columns(const typename T::Block* const (&rows)[8], int n_blocks
     if (first > n_blocks - kBlocksOfChunk)
       first = n_blocks - kBlocksOfChunk;  // a short rest: the last chunk, decoded in part again
     const typename T::Block* chunk[8];
-    for (int r = 0; r < 8; ++r) chunk[r] = rows[r] + first * 32 / kBlockElements<T>;
+    for (int r = 0; r < 8; ++r) chunk[r] = rows[r] + first * 32 / T::kElements;
     fill_chunk<T>(chunk, first, column, panel);
   }
 }
@@ -89,8 +90,8 @@ inline void fill_columns(const typename T::Block* const (&rows)[8], int n_blocks
 template <class T>
 inline void fill_panel(const WeightRows& w, int64_t row, int64_t row_end, int64_t k_begin, int n_blocks, Panel& panel) {
   using Block = typename T::Block;
-  const int64_t blocks_of_row = w.k / kBlockElements<T>;
-  const Block* weights = reinterpret_cast<const Block*>(w.data) + k_begin / kBlockElements<T>;
+  const int64_t blocks_of_row = w.k / T::kElements;
+  const Block* weights = reinterpret_cast<const Block*>(w.data) + k_begin / T::kElements;
   for (int column = 0; column < kPanelRows; column += 8) {
     const Block* rows[8];
     for (int r = 0; r < 8; ++r) {
@@ -114,14 +115,20 @@ inline void fill_panel(const WeightRows& w, int64_t row, int64_t row_end, int64_
   }
 }
 
-// Adds the panel's product with kTokens tokens to sums.
+// What a decoded panel still has of its type: few forms, so that each product is compiled once for many types.
+template <int kGroupOfType, bool kWideOfType, bool kMinOfType>
+struct PanelForm {
+  static constexpr int kGroup = kGroupOfType;
+  static constexpr bool kWide = kWideOfType, kMin = kMinOfType;
+};
+
 // sums + the panel's codes of one group times a digit of the activations; the codes start at `codes`, token t's digits at
 // q + t · q_stride.
-template <class T, int kTokens>
+template <class F, int kTokens>
 [[gnu::always_inline]] inline void add_group(const int8_t* codes, const uint8_t* q, int64_t q_stride,
                                              IntLanes (&sums)[kTileVectors][kTokens]) {
 #pragma GCC unroll 8
-  for (int f = 0; f < T::kGroup / 4; ++f) {
+  for (int f = 0; f < F::kGroup / 4; ++f) {
     IntLanes w[kTileVectors];
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v) w[v] = int_load(codes + (f * kPanelRows + v * kLanes) * 4);
@@ -129,22 +136,22 @@ template <class T, int kTokens>
     for (int t = 0; t < kTokens; ++t) {
       const IntLanes four = load_four(q + t * q_stride + 4 * f);
 #pragma GCC unroll 2
-      for (int v = 0; v < kTileVectors; ++v) sums[v][t] = add_dot<T::kWide>(sums[v][t], w[v], four);
+      for (int v = 0; v < kTileVectors; ++v) sums[v][t] = add_dot<F::kWide>(sums[v][t], w[v], four);
     }
   }
 }
 
-template <class T, int kDigits, int kTokens>
+template <class F, int kDigits, int kTokens>
 [[gnu::always_inline]] inline void multiply_tile(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
                                                  int n_blocks, FloatLanes (&sums)[kTileVectors][kTokens]) {
-  constexpr int kGroupsOfBlock = 32 / T::kGroup;
+  constexpr int kGroupsOfBlock = 32 / F::kGroup;
   const int64_t q_stride = kDigits * x.k;
   const uint8_t* q = x.q + token * q_stride + k_begin;
   const float* da = x.d + (token * x.k + k_begin) / 32;
-  const float* minima = T::kGroup == 32 ? x.sums + (token * x.k + k_begin) / 32 : x.sums_16 + (token * x.k + k_begin) / 16;
-  const int64_t d_stride = x.k / 32, min_stride = x.k / T::kGroup;
+  const float* minima = F::kGroup == 32 ? x.sums + (token * x.k + k_begin) / 32 : x.sums_16 + (token * x.k + k_begin) / 16;
+  const int64_t d_stride = x.k / 32, min_stride = x.k / F::kGroup;
   const int8_t* codes = panel.codes;
-  for (int g = 0; g < n_blocks * kGroupsOfBlock; ++g, codes += T::kGroup * kPanelRows, q += T::kGroup) {
+  for (int g = 0; g < n_blocks * kGroupsOfBlock; ++g, codes += F::kGroup * kPanelRows, q += F::kGroup) {
     IntLanes start[kTileVectors], products[kTileVectors][kTokens];
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v) {
@@ -153,14 +160,14 @@ template <class T, int kDigits, int kTokens>
 #pragma GCC unroll 8
       for (int t = 0; t < kTokens; ++t) products[v][t] = start[v];
     }
-    add_group<T, kTokens>(codes, q, q_stride, products);
+    add_group<F, kTokens>(codes, q, q_stride, products);
     if constexpr (kDigits == 2) {
 #pragma GCC unroll 2
       for (int v = 0; v < kTileVectors; ++v) {
 #pragma GCC unroll 8
         for (int t = 0; t < kTokens; ++t) products[v][t] = times_256(products[v][t]) + start[v];
       }
-      add_group<T, kTokens>(codes, q + x.k, q_stride, products);
+      add_group<F, kTokens>(codes, q + x.k, q_stride, products);
     }
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v) {
@@ -171,7 +178,7 @@ template <class T, int kDigits, int kTokens>
         const FloatLanes scale = d * lanes_broadcast(da[t * d_stride + g / kGroupsOfBlock]);
         sums[v][t] = fma(to_float(products[v][t]), scale, sums[v][t]);
       }
-      if constexpr (T::kMin) {
+      if constexpr (F::kMin) {
         const FloatLanes m = lanes_load(panel.m + at);
 #pragma GCC unroll 8
         for (int t = 0; t < kTokens; ++t) sums[v][t] = fma(m, lanes_broadcast(minima[t * min_stride + g]), sums[v][t]);
@@ -181,7 +188,7 @@ template <class T, int kDigits, int kTokens>
 }
 
 // y[0 … n_rows) of each token: set from the first panel of a row, added to from the others.
-template <class T, int kDigits, int kTokens>
+template <class F, int kDigits, int kTokens>
 [[gnu::noinline]] inline void panel_times_tokens(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
                                                  int n_blocks, int n_rows, float* y, int64_t y_stride) {
   float* out = y + token * y_stride;
@@ -194,7 +201,7 @@ template <class T, int kDigits, int kTokens>
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) sums[v][t] = lanes_zero();
   }
-  multiply_tile<T, kDigits, kTokens>(panel, x, token, k_begin, n_blocks, sums);
+  multiply_tile<F, kDigits, kTokens>(panel, x, token, k_begin, n_blocks, sums);
   const bool add = k_begin != 0;
   if (n_rows == kPanelRows) {
 #pragma GCC unroll 8
@@ -214,20 +221,21 @@ template <class T, int kDigits, int kTokens>
   }
 }
 
-template <class T, int kDigits>
+template <class F, int kDigits>
 inline void panel_times_all(const Panel& panel, const QuantizedRows& x, int64_t k_begin, int n_blocks, int n_rows, float* y,
                             int64_t y_stride) {
   int64_t t = 0;
   for (; t + kTileTokens <= x.n_tokens; t += kTileTokens)
-    panel_times_tokens<T, kDigits, kTileTokens>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
-  for (; t + 2 <= x.n_tokens; t += 2) panel_times_tokens<T, kDigits, 2>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
-  if (t < x.n_tokens) panel_times_tokens<T, kDigits, 1>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
+    panel_times_tokens<F, kDigits, kTileTokens>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
+  for (; t + 2 <= x.n_tokens; t += 2) panel_times_tokens<F, kDigits, 2>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
+  if (t < x.n_tokens) panel_times_tokens<F, kDigits, 1>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
 }
 
 template <class T>
 inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                  Panel& panel) {
-  const auto times_all = x.quantized.n_digits() == 2 ? panel_times_all<T, 2> : panel_times_all<T, 1>;
+  using Form = PanelForm<T::kGroup, T::kWide, T::kMin>;
+  const auto times_all = x.quantized.n_digits() == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     const int n_rows = row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows;
     for (int64_t k_begin = 0, k_end = 0; k_begin < w.k; k_begin = k_end) {

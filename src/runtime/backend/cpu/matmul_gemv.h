@@ -19,9 +19,6 @@ inline constexpr uintptr_t kPrefetchBytes = 4096;  // ahead of the row that is r
 inline constexpr int kGemvRows = 2;                // rows at a time, for one token: their sums do not wait for each other
 
 template <class T>
-inline constexpr int64_t kBlockElements = T::kSuper ? 256 : 32;
-
-template <class T>
 inline constexpr int kOffset = T::kWide ? kWideOffset : T::kOffset;
 
 // Sums of one row and one token, kept in lanes until the row ends.
@@ -93,14 +90,14 @@ template <class T, int kTokens>
   }
 }
 
-// A row of less than a chunk, padded with zeros: of blocks of 32 values only.
+// A row of less than a chunk, padded with zeros.
 template <class T>
 struct PaddedRow {
-  typename T::Block blocks[kBlocksOfChunk];
+  typename T::Block blocks[kChunk / T::kElements];
 
-  PaddedRow(const typename T::Block* from, int n_blocks) {
+  PaddedRow(const typename T::Block* from, int64_t k) {
     __builtin_memset(blocks, 0, sizeof blocks);
-    __builtin_memcpy(blocks, from, sizeof(blocks[0]) * static_cast<size_t>(n_blocks));
+    __builtin_memcpy(blocks, from, sizeof(blocks[0]) * static_cast<size_t>(k / T::kElements));
   }
 };
 
@@ -117,7 +114,7 @@ template <class Block>
 template <class T, int kRows, int kTokens>
 inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t k, const ActivationChunk* a, int64_t a_stride,
                           float* y, int64_t y_stride) {
-  constexpr int64_t kAdvance = kChunk / kBlockElements<T>;
+  constexpr int64_t kAdvance = kChunk / T::kElements;
   const typename T::Block* row[kRows];
   RowSums sums[kRows][kTokens];
 #pragma GCC unroll 4
@@ -134,13 +131,13 @@ inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t
       row[r] += kAdvance;
     }
   }
-  if constexpr (!T::kSuper) {
+  if constexpr (T::kElements < kChunk) {
     if (k % kChunk != 0) {  // the rows' last chunks again, without the blocks that are done
       const int done = static_cast<int>((kChunk - k % kChunk) / 32);
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
-        prefetch(row[r], kBlocksOfChunk - done);
-        add_chunk<T, kTokens>(row[r] - done, a, a_stride, done, sums[r]);
+        prefetch(row[r], (kBlocksOfChunk - done) * 32 / T::kElements);
+        add_chunk<T, kTokens>(row[r] - done * 32 / T::kElements, a, a_stride, done, sums[r]);
       }
     }
   }
@@ -171,13 +168,12 @@ template <class T>
 template <class T>
 inline void gemv(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride) {
   using Block = typename T::Block;
-  const int64_t blocks_of_row = w.k / kBlockElements<T>;
+  const int64_t blocks_of_row = w.k / T::kElements;
   const auto row = [&](int64_t r) { return reinterpret_cast<const Block*>(w.data) + r * blocks_of_row; };
   int64_t r = row_begin;
-  if constexpr (!T::kSuper) {
+  if constexpr (T::kElements < kChunk) {
     if (w.k < kChunk) {
-      for (; r < row_end; ++r)
-        row_times_tokens<T>(PaddedRow<T>(row(r), static_cast<int>(blocks_of_row)).blocks, kChunk, x, y + r, y_stride);
+      for (; r < row_end; ++r) row_times_tokens<T>(PaddedRow<T>(row(r), w.k).blocks, kChunk, x, y + r, y_stride);
     }
   }
   if (x.n_tokens == 1) {

@@ -29,9 +29,19 @@ MatmulKernels find_matmul(Type type) {
     case Type::f32: return floats<SimdF32>;
     case Type::f16: return floats<SimdF16>;
     case Type::bf16: return floats<SimdBf16>;
+    case Type::iq1_m: return coded<SimdIq1M>;
+    case Type::iq1_s: return coded<SimdIq1S>;
+    case Type::iq2_s: return coded<SimdIq2S>;
+    case Type::iq2_xs: return coded<SimdIq2Xs>;
+    case Type::iq2_xxs: return coded<SimdIq2Xxs>;
+    case Type::iq3_s: return coded<SimdIq3S>;
+    case Type::iq3_xxs: return coded<SimdIq3Xxs>;
     case Type::iq4_nl: return coded<SimdIq4Nl>;
     case Type::iq4_xs: return coded<SimdIq4Xs>;
     case Type::mxfp4: return coded<SimdMxfp4>;
+    case Type::nvfp4: return coded<SimdNvfp4>;
+    case Type::q1_0: return coded<SimdQ1_0>;
+    case Type::q2_0: return coded<SimdQ2_0>;
     case Type::q2_k: return coded<SimdQ2_K>;
     case Type::q3_k: return coded<SimdQ3_K>;
     case Type::q4_0: return coded<SimdQ4_0>;
@@ -42,6 +52,8 @@ MatmulKernels find_matmul(Type type) {
     case Type::q5_k: return coded<SimdQ5_K>;
     case Type::q6_k: return coded<SimdQ6_K>;
     case Type::q8_0: return coded<SimdQ8_0>;
+    case Type::tq1_0: return coded<SimdTq1_0>;
+    case Type::tq2_0: return coded<SimdTq2_0>;
     default: return {multiply_by_reference, false, true};
   }
 }

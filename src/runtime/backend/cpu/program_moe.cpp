@@ -39,7 +39,7 @@ class Mixture {
       const int32_t row = begin_[experts[at]]++;  // afterwards begin_[e] is where e ends
       tokens_[row] = static_cast<int32_t>(at / attrs_.n_used);
       slots_[at] = row;
-      weights_[row] = weights[at];
+      weights_[row] = weights[at] * (f32(9) == nullptr ? 1 : f32(9)[experts[at]]);
     }
     for (int64_t e = attrs_.n_expert; e > 0; --e) begin_[e] = begin_[e - 1];
     begin_[0] = 0;
@@ -55,16 +55,17 @@ class Mixture {
   void gather(int64_t row) const {
     const int64_t width = weight(2).shape.dim[0];
     const float* x = f32(0) + tokens_[row] * width;
-    if (quantizes(2) || quantizes(3)) put(2, row, x);
-    if (!quantizes(2) || !quantizes(3)) std::copy_n(x, width, inputs() + row * width);
+    if (quantizes(2) || (has_up() && quantizes(3))) put(2, row, x);
+    if (!quantizes(2) || (has_up() && !quantizes(3))) std::copy_n(x, width, inputs() + row * width);
   }
   void act(int64_t row) const {
     const int64_t n_ff = weight(4).shape.dim[0];
     float *gate = gates() + row * n_ff, *up = ups() + row * n_ff;
     add_bias(6, row, n_ff, gate);
-    add_bias(7, row, n_ff, up);
-    if (attrs_.limit > 0) clamp(gate, up, n_ff);
-    context_.kernels.vector.glu(attrs_.act, gate, up, gate, n_ff);
+    if (has_up()) add_bias(7, row, n_ff, up);
+    if (has_up() && attrs_.limit > 0) clamp(gate, up, n_ff);
+    has_up() ? context_.kernels.vector.glu(attrs_.act, gate, up, gate, n_ff)
+             : context_.kernels.vector.activate(attrs_.act, gate, gate, n_ff);
     if (quantizes(4)) put(4, row, gate);
   }
   void sum(int64_t token) const {
@@ -97,6 +98,7 @@ class Mixture {
   }
 
   int64_t n_rows() const { return n_rows_; }
+  bool has_up() const { return node_.in[3] != kNone; }
   int64_t n_tokens() const { return n_tokens_; }
   // F32 activations: those of gate and up lie where the down products come later, those of down are act's results.
   float* inputs() const { return context_.floats(layout().down); }
@@ -149,7 +151,7 @@ class Mixture {
   void multiply_range(size_t in, int64_t e, int64_t begin, int64_t end, const float* x, float* out, int thread) const {
     const Tensor& tensor = weight(in);
     const int64_t k = tensor.shape.dim[0], n_out = tensor.shape.dim[1], row = begin_[e], count = begin_[e + 1] - row;
-    const std::byte* data = context_.execution.bytes(node_.in[in]) + e * n_out * row_bytes(tensor.type, k);
+    const std::byte* data = context_.execution.bytes(node_.in[in]) + e * tensor.rows_apart * row_bytes(tensor.type, k);
     context_.kernels.matmul.find(tensor.type)
         .multiply({data, tensor.type, k}, begin, end, {x + row * k, rows_of(in, e), count}, out + row * n_out, n_out,
                   context_.thread_scratch(thread));
@@ -175,6 +177,7 @@ void run_moe(const StepContext& context, const Phase& phase, int thread) {
   switch (phase.kind) {
     case Phase::Kind::moe_gather: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.gather(row); });
     case Phase::Kind::moe_up:
+      if (!moe.has_up()) return moe.multiply(std::array<size_t, 1>{2}, moe.inputs(), std::array{moe.gates()}, thread);
       return moe.multiply(std::array<size_t, 2>{2, 3}, moe.inputs(), std::array{moe.gates(), moe.ups()}, thread);
     case Phase::Kind::moe_act: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.act(row); });
     case Phase::Kind::moe_down: return moe.multiply(std::array<size_t, 1>{4}, moe.gates(), std::array{moe.inputs()}, thread);

@@ -36,7 +36,7 @@ class RowNode {
   void operator()(const AddAttrs&) const { vector().add(in(0), in(1), out_, n_); }
   void operator()(const MulAttrs&) const {
     const Tensor& b = context_.tensor(node_.in[1]);
-    const bool is_one = n_ > 1 && b.shape.dim[0] == 1 && b.life != Life::weight;
+    const bool is_one = n_ > 1 && b.shape.dim[0] == 1 && (b.life != Life::weight || b.shape.dim[1] == 1);
     is_one ? vector().scale(in(0), *in(1), out_, n_) : vector().mul(in(0), in(1), out_, n_);
   }
   void operator()(const ScaleAttrs& scale) const { vector().scale(in(0), scale.factor, out_, n_); }

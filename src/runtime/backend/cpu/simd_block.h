@@ -13,6 +13,8 @@
 //   nibbles_of_two(a, b)      of 16 bytes each: low nibbles of a, high of a, low of b, high of b
 //   nibbles_of_four<s>(p)     Codes128 of the 16 bytes at p, p + s, p + 2 s and p + 3 s
 //   add_where(c, a, b, v)     adds v to code i where bit i of a (first 32 codes) or b is set and c has no bit of v
+//   negate_where(c, bits)     −code i where bit i is set
+//   words(w)                  the bytes of eight 64-bit words
 //   lookup(t, c)              t[code], codes 0…15
 //   dot(c, h, l)              the sums of products with 64 activations of the digits h and l, 256 · h + l; dot_quad: with 128
 //   from_u8(x), from_i8(p)    eight or sixteen bytes as floats; exponents(x) as the powers 2^(byte − 127)

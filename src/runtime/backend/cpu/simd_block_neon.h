@@ -60,13 +60,17 @@ inline Codes64 or_fields(Codes64 c, const void* p, int shift_a, int shift_b, int
   const Codes64 x = fields(p, shift_a, shift_b, mask);
   return {Codes{vorrq_u8(c.a.a, x.a.a), vorrq_u8(c.a.b, x.a.b)}, Codes{vorrq_u8(c.b.a, x.b.a), vorrq_u8(c.b.b, x.b.b)}};
 }
-inline Codes add_where_32(Codes c, uint32_t bits, int value) {
+// Bytes of ones where a bit is set.
+inline Codes is_set(uint32_t bits) {
   const uint8x16_t bytes = vreinterpretq_u8_u32(vdupq_n_u32(bits));
   const uint8x16_t first = vcombine_u8(vdup_n_u8(0), vdup_n_u8(1)), second = vcombine_u8(vdup_n_u8(2), vdup_n_u8(3));
   const uint8x16_t bit_of = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
+  return {vtstq_u8(vqtbl1q_u8(bytes, first), bit_of), vtstq_u8(vqtbl1q_u8(bytes, second), bit_of)};
+}
+inline Codes add_where_32(Codes c, uint32_t bits, int value) {
   const uint8x16_t v = vdupq_n_u8(static_cast<uint8_t>(value));
-  return {vorrq_u8(c.a, vandq_u8(vtstq_u8(vqtbl1q_u8(bytes, first), bit_of), v)),
-          vorrq_u8(c.b, vandq_u8(vtstq_u8(vqtbl1q_u8(bytes, second), bit_of), v))};
+  const Codes ones = is_set(bits);
+  return {vorrq_u8(c.a, vandq_u8(ones.a, v)), vorrq_u8(c.b, vandq_u8(ones.b, v))};
 }
 inline Codes64 add_where(Codes64 c, uint32_t bits_a, uint32_t bits_b, int value) {
   return {add_where_32(c.a, bits_a, value), add_where_32(c.b, bits_b, value)};
@@ -77,6 +81,14 @@ inline Codes128 add_where(Codes128 c, uint32_t a, uint32_t b, uint32_t d, uint32
   return {add_where(c.low, low_halves(a, b), low_halves(d, e), value),
           add_where(c.high, high_halves(a, b), high_halves(d, e), value)};
 }
+inline Codes negate_where_32(Codes c, uint32_t bits) {
+  const Codes ones = is_set(bits);
+  return {vsubq_u8(veorq_u8(c.a, ones.a), ones.a), vsubq_u8(veorq_u8(c.b, ones.b), ones.b)};
+}
+inline Codes64 negate_where(Codes64 c, uint64_t bits) {
+  return {negate_where_32(c.a, static_cast<uint32_t>(bits)), negate_where_32(c.b, static_cast<uint32_t>(bits >> 32))};
+}
+inline Codes64 words(const uint64_t (&w)[8]) { return load_64(w); }
 inline Codes64 lookup(const int8_t* table, Codes64 c) {
   const uint8x16_t t = vreinterpretq_u8_s8(vld1q_s8(table));
   return {Codes{vqtbl1q_u8(t, c.a.a), vqtbl1q_u8(t, c.a.b)}, Codes{vqtbl1q_u8(t, c.b.a), vqtbl1q_u8(t, c.b.b)}};
@@ -149,7 +161,7 @@ inline F32x8 exponents(uint64_t bytes) {
 
 // Bits of value dealt to bytes, kBits to each.
 template <int kBits>
-inline uint64_t deal(uint32_t value) {
+inline uint64_t deal(uint64_t value) {
   uint64_t bytes = 0;
   for (int i = 0; i < 8; ++i) bytes |= static_cast<uint64_t>((value >> (kBits * i)) & ((1u << kBits) - 1)) << (8 * i);
   return bytes;

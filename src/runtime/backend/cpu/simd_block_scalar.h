@@ -81,6 +81,10 @@ inline Codes128 add_where(const Codes128& c, uint32_t a, uint32_t b, uint32_t d,
   };
   return {added(c.low, 0), added(c.high, 16)};
 }
+inline Codes64 negate_where(const Codes64& c, uint64_t bits) {
+  return fill<Codes64>([&](int i) { return static_cast<uint8_t>((bits >> i) & 1 ? -c.v[i] : c.v[i]); });
+}
+inline Codes64 words(const uint64_t (&w)[8]) { return load_64(w); }
 inline Codes64 lookup(const int8_t* table, const Codes64& c) {
   return fill<Codes64>([&](int i) { return static_cast<uint8_t>(table[c.v[i]]); });
 }
@@ -140,7 +144,8 @@ inline float sum(const F32x16& a) { return sum(low(a) + high(a)); }
 inline float sum(const F32x16& a, const F32x16& b, float factor) { return sum(a + b * broadcast_16(factor)); }
 inline float sum_high(const F32x16& a, const F32x16& b, float factor) { return sum(a) + factor * sum(high(b)); }
 
-inline float half(uint16_t bits) { return half_to_float(bits); }
+// Flattened: a call would need the weak symbol of half_to_float.
+[[gnu::flatten]] inline float half(uint16_t bits) { return half_to_float(bits); }
 template <class Vector, class Byte>
 inline Vector from_bytes(const Byte* p) {
   return fill<Vector>([&](int i) { return static_cast<float>(p[i]); });
@@ -161,7 +166,7 @@ inline F32x8 exponents(uint64_t bytes) {
 
 // Bits of value dealt to bytes, kBits to each.
 template <int kBits>
-inline uint64_t deal(uint32_t value) {
+inline uint64_t deal(uint64_t value) {
   uint64_t bytes = 0;
   for (int i = 0; i < 8; ++i) bytes |= static_cast<uint64_t>((value >> (kBits * i)) & ((1u << kBits) - 1)) << (8 * i);
   return bytes;

@@ -63,7 +63,7 @@ inline F32x8 exponents(uint64_t bytes) {
 
 // Bits of value dealt to bytes, kBits to each.
 template <int kBits>
-inline uint64_t deal(uint32_t value) {
+inline uint64_t deal(uint64_t value) {
   return _pdep_u64(value, ((1u << kBits) - 1) * 0x0101010101010101);
 }
 

@@ -48,12 +48,15 @@ inline Codes64 or_fields(Codes64 c, const void* p, int shift_a, int shift_b, int
   return {Codes{_mm256_or_si256(c.a.v, x.a.v)}, Codes{_mm256_or_si256(c.b.v, x.b.v)}};
 }
 
-inline Codes add_where_32(Codes c, uint32_t bits, int value) {
+// Bytes of ones where a bit is set.
+inline __m256i is_set(uint32_t bits) {
   const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
   const __m256i bit_of = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
   const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), byte_of);
-  const __m256i is_set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit_of), bit_of);
-  return {_mm256_or_si256(c.v, _mm256_and_si256(is_set, bytes_of(value)))};
+  return _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit_of), bit_of);
+}
+inline Codes add_where_32(Codes c, uint32_t bits, int value) {
+  return {_mm256_or_si256(c.v, _mm256_and_si256(is_set(bits), bytes_of(value)))};
 }
 inline Codes64 add_where(Codes64 c, uint32_t bits_a, uint32_t bits_b, int value) {
   return {add_where_32(c.a, bits_a, value), add_where_32(c.b, bits_b, value)};
@@ -63,6 +66,20 @@ inline Codes128 add_where(Codes128 c, uint32_t a, uint32_t b, uint32_t d, uint32
   const auto high_halves = [](uint32_t x, uint32_t y) { return x >> 16 | (y & 0xffff0000); };
   return {add_where(c.low, low_halves(a, b), low_halves(d, e), value),
           add_where(c.high, high_halves(a, b), high_halves(d, e), value)};
+}
+inline Codes negate_where_32(Codes c, uint32_t bits) {
+  const __m256i ones = is_set(bits);
+  return {_mm256_sub_epi8(_mm256_xor_si256(c.v, ones), ones)};
+}
+inline Codes64 negate_where(Codes64 c, uint64_t bits) {
+  return {negate_where_32(c.a, static_cast<uint32_t>(bits)), negate_where_32(c.b, static_cast<uint32_t>(bits >> 32))};
+}
+inline Codes64 words(const uint64_t (&w)[8]) {
+  const auto four = [&w](int i) {
+    return _mm256_setr_epi64x(static_cast<int64_t>(w[i]), static_cast<int64_t>(w[i + 1]), static_cast<int64_t>(w[i + 2]),
+                              static_cast<int64_t>(w[i + 3]));
+  };
+  return {Codes{four(0)}, Codes{four(4)}};
 }
 inline Codes64 lookup(const int8_t* table, Codes64 c) {
   const __m256i t = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));

@@ -67,6 +67,11 @@ inline Codes128 add_where(Codes128 c, uint32_t a, uint32_t b, uint32_t d, uint32
   return {Codes64{_mm512_mask_add_epi8(c.low.v, low_mask, c.low.v, bytes_512(value))},
           Codes64{_mm512_mask_add_epi8(c.high.v, high_mask, c.high.v, bytes_512(value))}};
 }
+inline Codes64 negate_where(Codes64 c, uint64_t bits) { return {_mm512_mask_sub_epi8(c.v, bits, _mm512_setzero_si512(), c.v)}; }
+inline Codes64 words(const uint64_t (&w)[8]) {
+  const auto word = [&w](int i) { return static_cast<int64_t>(w[i]); };
+  return {_mm512_setr_epi64(word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7))};
+}
 inline Codes64 lookup(const int8_t* table, Codes64 c) {
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), c.v)};
 }

@@ -1,13 +1,14 @@
 // The integer-coded types as the kernels see them: the lower halves of quant/types/*.h, parsed with LUPO_ISA defined.
 //
 // Each is a struct with static members:
-//   Block     one block of the file, of 32 values (kSuper = false) or 256 (kSuper = true)
+//   Block     one block of the file
+//   kElements its values: 32, 64, 128 or 256
 //   kGroup    values that share a scale: 32 or 16
 //   kOffset   what to subtract from a raw code to get c of w = d · c + m
 //   kWide     codes are −128…127 in two's complement and not 0…127
 //   kMin      there is an m
 //   kNibbles  values j and j + 16 of a block of 32 share a byte: there is a quad()
-//   scales(b)   d and m of the groups of 256 values: 8 blocks of 32 from b, or the block of 256 at b
+//   scales(b)   d and m of the groups of 256 values: of the blocks from b on
 //   codes(b, p) the raw codes of values 64 p … 64 p + 63 of them
 //   quad(b)     the raw codes of 4 blocks
 #pragma once
@@ -40,6 +41,40 @@ inline uint64_t load_u64(const void* p) {
   return value;
 }
 
+// Σ f(i) << kBits · i for i < n: fields that lie apart, side by side.
+template <int kBits, class Field>
+[[gnu::always_inline]] inline uint64_t side_by_side(int n, Field f) {
+  uint64_t all = 0;
+#pragma GCC unroll 16
+  for (int i = 0; i < n; ++i) all |= static_cast<uint64_t>(f(i)) << (kBits * i);
+  return all;
+}
+
+// Of eight bytes of seven signs each: with the eighth, which makes their number even (quant/signs.h).
+inline uint64_t with_eighth_sign(uint64_t signs) {
+  uint64_t parity = signs ^ signs >> 4;  // a byte's bits 0 … 3 come from the byte itself
+  parity ^= parity >> 2;
+  parity ^= parity >> 1;
+  return signs | (parity & 0x0101010101010101) << 7;
+}
+
+// Eight points of a codebook, word(i) the codes of point i.
+template <class Word>
+[[gnu::always_inline]] inline Codes64 points(Word word) {
+  const uint64_t w[8] = {word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7)};
+  return words(w);
+}
+
+// d of the blocks that make up 256 values, each for its share of the eight groups of 32.
+template <class Block>
+inline Scales32 scales_of_blocks(const Block* b, int n_blocks) {
+  float d[8];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) d[i] = half(b[i * n_blocks / 8].d);
+  const F32x8 scales = load_8(d);
+  return join(scales, scales);
+}
+
 // Scales and minima of Q4_K and Q5_K, packed as quant/k_scales.h says; eight bytes each.
 struct KScales {
   uint64_t scale, min;
@@ -59,9 +94,19 @@ inline Scales32 k_scales(const void* halves, const uint8_t* packed) {
 }  // namespace
 }  // namespace lupo::cpu
 
+#include "quant/types/iq1_m.h"
+#include "quant/types/iq1_s.h"
+#include "quant/types/iq2_s.h"
+#include "quant/types/iq2_xs.h"
+#include "quant/types/iq2_xxs.h"
+#include "quant/types/iq3_s.h"
+#include "quant/types/iq3_xxs.h"
 #include "quant/types/iq4_nl.h"
 #include "quant/types/iq4_xs.h"
 #include "quant/types/mxfp4.h"
+#include "quant/types/nvfp4.h"
+#include "quant/types/q1_0.h"
+#include "quant/types/q2_0.h"
 #include "quant/types/q2_k.h"
 #include "quant/types/q3_k.h"
 #include "quant/types/q4_0.h"
@@ -72,3 +117,5 @@ inline Scales32 k_scales(const void* halves, const uint8_t* packed) {
 #include "quant/types/q5_k.h"
 #include "quant/types/q6_k.h"
 #include "quant/types/q8_0.h"
+#include "quant/types/tq1_0.h"
+#include "quant/types/tq2_0.h"

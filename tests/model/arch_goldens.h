@@ -1,4 +1,4 @@
-// The tiny models of tests/goldens/arch, each a parameter of a test.
+// The tiny random models of tests/goldens/arch, and running them: what tests of all architectures share.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "model/model.h"
 #include "runtime/runtime.h"
@@ -43,20 +45,31 @@ inline Result<std::unique_ptr<Engine>> load(const Model& model, const std::strin
                        .n_threads = 2});
 }
 
-// Logits [n_tokens][V] of ids run in chunks of at most `chunk`.
-inline std::vector<std::vector<float>> run(Engine& engine, const std::vector<int32_t>& ids, size_t chunk) {
+// Logits [n_tokens][V] of ids run in chunks of these sizes, again and again.
+inline std::vector<std::vector<float>> run(Engine& engine, const std::vector<int32_t>& ids, const std::vector<size_t>& chunks) {
   std::vector<std::vector<float>> rows;
-  for (size_t at = 0; at < ids.size(); at += chunk) {
-    const size_t count = std::min(chunk, ids.size() - at);
+  for (size_t at = 0, i = 0; at < ids.size(); ++i) {
+    const size_t count = std::min(chunks[i % chunks.size()], ids.size() - at);
     std::vector<int32_t> outputs(count);
     std::iota(outputs.begin(), outputs.end(), 0);
     const StepSequence sequence{0, static_cast<int32_t>(count), static_cast<int64_t>(at)};
     const Result<void> ran = engine.run({std::span(ids).subspan(at, count), {&sequence, 1}, outputs});
     EXPECT_TRUE(ran) << ran.error().what;
-    for (size_t i = 0; i < count; ++i)
-      rows.emplace_back(engine.logits(static_cast<int64_t>(i)).begin(), engine.logits(static_cast<int64_t>(i)).end());
+    for (size_t o = 0; o < count; ++o)
+      rows.emplace_back(engine.logits(static_cast<int64_t>(o)).begin(), engine.logits(static_cast<int64_t>(o)).end());
+    at += count;
   }
   return rows;
+}
+inline std::vector<std::vector<float>> run(Engine& engine, const std::vector<int32_t>& ids, size_t chunk) {
+  return run(engine, ids, std::vector<size_t>{chunk});
+}
+
+// A golden's name as part of a test's.
+inline std::string golden_test_name(const testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 inline double worst_difference(const std::vector<float>& a, const std::vector<float>& b) {
@@ -65,12 +78,7 @@ inline double worst_difference(const std::vector<float>& a, const std::vector<fl
   return worst;
 }
 
-inline std::string golden_test_name(const testing::TestParamInfo<std::string>& info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
-
+// A test of every golden.
 class ArchGolden : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
