@@ -65,7 +65,8 @@ std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
     if (node.op() == Op::linear || node.op() == Op::linear_heads) bytes[graph[node.in[0]].type] += graph.bytes_max(node.in[0]);
     const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
     if (moe == nullptr) continue;
-    for (size_t i : kMoeMatrices) bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
+    for (size_t i : kMoeMatrices)
+      if (node.in[i] != kNone) bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
   }
   return bytes;
 }

@@ -126,12 +126,12 @@ struct SoftcapAttrs {
 // in: x [C, T], outputs I32 [O]; out [C, O]: the rows that the head is computed for.
 struct SelectAttrs {};
 
-// Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E], down [F, C, E] of any
-// type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone, scales F32 [E] or kNone of gate, up and down. Of
-// each token the n_used experts of greatest score are run; out F32 [C, T] = Σ weight · down(act(gate x) · up x). Scores are the
-// gated router outputs, plus `selection` when experts are chosen (not weighed). Of n_group groups of E / n_group experts only
-// those n_group_used are chosen from whose two best scores have the greatest sum. Source: Shazeer et al. 2017, arXiv 1701.06538;
-// the selection bias and groups: DeepSeek-V3, arXiv 2412.19437.
+// Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E] or kNone, down [F, C, E]
+// of any type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone, scales F32 [E] or kNone of gate, up and
+// down. Of each token the n_used experts of greatest score are run; out F32 [C, T] = Σ weight · down(act(gate x) · up x), without
+// up down(act(gate x)). Scores are the gated router outputs, plus `selection` when experts are chosen (not weighed). Of n_group
+// groups of E / n_group experts only those n_group_used are chosen from whose two best scores have the greatest sum. Source:
+// Shazeer et al. 2017, arXiv 1701.06538; the selection bias and groups: DeepSeek-V3, arXiv 2412.19437.
 enum class Gating : uint8_t {
   softmax,       // over all experts
   sigmoid,       // of each
@@ -148,7 +148,7 @@ struct MoeAttrs {
   float limit = 0;  // > 0: gpt-oss's act(g, u) = g · sigmoid(1.702 g) · (u + 1), g at most and |u| at most the limit
 };
 inline constexpr float kOssSlope = 1.702f;
-// Where gate, up and down stand among the operands, and how far behind each its bias and its scale.
+// Where gate, up (or kNone) and down stand among the operands, and how far behind each its bias and its scale.
 inline constexpr std::array<size_t, 3> kMoeMatrices = {2, 3, 4};
 inline constexpr size_t kMoeBias = 4, kMoeScale = 7;
 

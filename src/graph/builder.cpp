@@ -202,13 +202,14 @@ Value Builder::moe(Value x, Value router, const std::string& gate, const std::st
     return weight(name + ".weight", {{n_in, n_out, attrs.n_expert, 1}}, false, rows);
   };
   if (x == kNone || router == kNone) {
-    for (const std::string& name : {gate, up, down}) expect(name);
+    for (const std::string& name : {gate, up, down})
+      if (!name.empty()) expect(name);
     return kNone;
   }
   const int64_t width = graph_[x].shape.dim[0];
   const bool is_fused = gate == up;
   const Value g = experts(gate, width, n_ff, {0, is_fused ? 2 * n_ff : n_ff}),
-              u = experts(up, width, n_ff, {is_fused ? n_ff : 0, is_fused ? 2 * n_ff : n_ff}),
+              u = up.empty() ? kNone : experts(up, width, n_ff, {is_fused ? n_ff : 0, is_fused ? 2 * n_ff : n_ff}),
               d = experts(down, n_ff, width, {0, width});
   const auto bias = [&](const std::string& name, int64_t n_out) {
     return has(name + ".bias") ? matrix(name + ".bias", n_out, attrs.n_expert) : kNone;

@@ -115,7 +115,8 @@ class Builder {
   Value scan(Value x, Value dt, Value a, Value b, Value c, Value d, int64_t n_state, const ScanAttrs& attrs);
   Value delta(Value q, Value k, Value v, Value g, Value beta, int64_t key_dim, int64_t value_dim, const DeltaAttrs& attrs);
   // Experts of n_ff each: weights [C, n_ff, E] and [n_ff, C, E] by the names of gate, up and down, up with gate's name where
-  // both lie in one [C, 2·n_ff, E]; biases, and a scale for each expert (NAME.scale), where the file has them.
+  // both lie in one [C, 2·n_ff, E] and empty where there is none; biases, and a scale for each expert (NAME.scale), where the
+  // file has them.
   Value moe(Value x, Value router, const std::string& gate, const std::string& up, const std::string& down, int64_t n_ff,
             const MoeAttrs& attrs, Value selection = kNone);
 

@@ -41,7 +41,7 @@ void each(const Execution& run, const Node& node, Function function) {
   for (int64_t i = 0, n = run.elements(node.out); i < n; ++i) out[i] = static_cast<float>(function(i, static_cast<double>(x[i])));
 }
 
-// After how many values the second operand begins again: a weight has a value for each of a token.
+// After how many values the second operand begins again: a weight has one value or one for each of a token.
 int64_t period_of(const Execution& run, const Node& node) {
   return run.graph[node.in[1]].life == Life::weight ? run.elements(node.in[1]) : run.elements(node.out);
 }

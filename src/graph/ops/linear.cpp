@@ -26,8 +26,8 @@ void reference(const Execution& run, const Node& node) {
   const int64_t n_in = weight.shape.dim[0], n_out = weight.shape.dim[1], n_rows = run.rows(node.out);  // K, F, T or O
   const float *x = run.f32(node.in[1]), *bias = run.f32(node.in[2]);                                   // [K, T], [F]
   const double scale = node.in[3] == kNone ? 1 : *run.f32(node.in[3]);
-  float* out = run.f32(node.out);                                                                      // [F, T]
-  std::vector<float> row(static_cast<size_t>(n_in));                                                   // [K]
+  float* out = run.f32(node.out);                     // [F, T]
+  std::vector<float> row(static_cast<size_t>(n_in));  // [K]
   for (int64_t f = 0; f < n_out; ++f) {
     type_info(weight.type).to_float(run.bytes(node.in[0]) + f * row_bytes(weight.type, n_in), row.data(), n_in);
     for (int64_t t = 0; t < n_rows; ++t) {

@@ -35,7 +35,7 @@ Result<Shape> infer(const Graph& graph, const Node& node) {
   TRY(check_rows("moe", graph, node.in[0], 0));
   TRY(check_rows("moe", graph, node.in[1], moe.n_expert));
   TRY(check_experts(graph, node.in[2], width, n_ff, moe.n_expert));
-  TRY(check_experts(graph, node.in[3], width, n_ff, moe.n_expert));
+  if (node.in[3] != kNone) TRY(check_experts(graph, node.in[3], width, n_ff, moe.n_expert));
   TRY(check_experts(graph, node.in[4], n_ff, width, moe.n_expert));
   TRY(check_vector("moe", graph, node.in[5], moe.n_expert));
   TRY(check_bias(graph, node.in[6], n_ff, moe.n_expert));
@@ -51,6 +51,7 @@ Cost cost(const Graph& graph, const Node& node, int64_t n_tokens, int64_t, int64
   const double n_expert = static_cast<double>(moe.n_expert), share = static_cast<double>(moe.n_used) / n_expert;
   double elements = 0, bytes = 0;  // of one expert
   for (size_t i : kMoeMatrices) {
+    if (node.in[i] == kNone) continue;
     const Tensor& weight = graph[node.in[i]];
     elements += static_cast<double>(weight.shape.dim[0]) * static_cast<double>(weight.shape.dim[1]);
     bytes += static_cast<double>(weight.shape.dim[1] * row_bytes(weight.type, weight.shape.dim[0]));
@@ -94,8 +95,9 @@ void reference(const Execution& run, const Node& node) {
     for (size_t i = 0; i < experts.size(); ++i) {
       for (size_t c = 0; c < x.size(); ++c) x[c] = moe.weighs_input ? weights[i] * row[c] : row[c];
       multiply(run, node, 2, experts[i], x, gate);
-      multiply(run, node, 3, experts[i], x, up);
-      for (size_t f = 0; f < gate.size(); ++f) gate[f] = static_cast<float>(gated(moe, gate[f], up[f]));
+      if (node.in[3] != kNone) multiply(run, node, 3, experts[i], x, up);
+      for (size_t f = 0; f < gate.size(); ++f)
+        gate[f] = static_cast<float>(node.in[3] == kNone ? activation(moe.act, gate[f]) : gated(moe, gate[f], up[f]));
       multiply(run, node, 4, experts[i], gate, down);
       for (size_t c = 0; c < sum.size(); ++c) sum[c] += moe.weighs_input ? double{down[c]} : double{weights[i]} * down[c];
     }

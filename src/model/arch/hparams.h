@@ -81,6 +81,7 @@ struct Hparams {
   // Mixtures of experts.
   int64_t n_ff_expert = 0, n_ff_shared = 0;  // of one expert, and of the expert that all tokens pass (0 = none)
   int64_t n_dense_lead = 0, moe_step = 1;    // the first layers have no experts, and of all only every moe_step-th has them
+  int64_t expert_width = 0;                  // of what the experts read and give, where it is not C
   MoeAttrs moe{};                            // n_expert 0: there are none
 
   // Gemma 3n and 4.

@@ -161,8 +161,7 @@ Value hybrid_decoder(Builder& b, const Hparams& hp, const AttentionStyle& style,
 Result<void> read_one_part_layers(const HparamReader& reader, Hparams& hp) {
   hp.norm_is_rms = true;  // whatever the key of epsilon is called
   mark_recurrent_by_heads(hp);
-  TRY(read_recurrent(reader, hp));
-  return {};
+  return read_recurrent(reader, hp);
 }
 
 Value one_part_decoder(Builder& b, const Hparams& hp, const Ffn& ffn) {

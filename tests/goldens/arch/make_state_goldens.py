@@ -30,6 +30,8 @@ MODELS = {
     "falcon_h1-norm": ("falcon-h1", "++", {"ssm": (4, 64, 16, 4, 2), "ffn_norm_bare": True, "ssm_norm": True, "tied": True}),
     "jamba": ("jamba", "m*mm", {"ssm": (4, 64, 16, 2), "weighted": True, "experts": (4, 2), "expert_layers": [1, 3]}),
     "nemotron_h": ("nemotron_h", "M-*M-", {"ssm": (4, 80, 16, 10, 2), "rope": False, "biases": True}),
+    "nemotron_h_moe": ("nemotron_h_moe", "M-*-", {"ssm": (4, 64, 16, 8, 2), "experts": (6, 3), "expert_ff": 24, "shared": 40, "selection": True, "weights": (True, 2.5)}),
+    "nemotron_h_moe-narrow": ("nemotron_h_moe", "M-*", {"ssm": (4, 64, 16, 8, 1), "experts": (6, 2), "expert_ff": 24, "shared": 24, "selection": True, "weights": (False, 1.5), "latent": 20}),
 }
 DELTA = ("qwen35", "qwen35moe", "qwen3next")
 
@@ -97,6 +99,11 @@ def write_keys(w, arch, layers, o, heads):
             w.add_leading_dense_block_count(o["dense_lead"])
         if o.get("selection"):
             w.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+        if "weights" in o:
+            w.add_expert_weights_norm(o["weights"][0])
+            w.add_expert_weights_scale(o["weights"][1])
+        if "latent" in o:
+            w.add_uint32(f"{arch}.moe_latent_size", o["latent"])
 
 
 def write_ssm(w, b, kind, o):
@@ -159,10 +166,14 @@ def write_ffn(w, b, arch, layer, o):
     if "experts" in o and layer >= o.get("dense_lead", 0) and layer in o.get("expert_layers", [layer]):
         n_expert, n_ff = o["experts"][0], o.get("expert_ff", N_FF)
         w.matrix(b + "ffn_gate_inp.weight", N_EMBD, n_expert)
-        for part, n_in, n_out in (("gate", N_EMBD, n_ff), ("up", N_EMBD, n_ff), ("down", n_ff, N_EMBD)):
-            w.matrix(f"{b}ffn_{part}_exps.weight", n_in, n_out, n_expert)
-        shared = o.get("shared", 0)
-        for part, n_in, n_out in (("gate", N_EMBD, shared), ("up", N_EMBD, shared), ("down", shared, N_EMBD)):
+        width, shared, parts = o.get("latent", N_EMBD), o.get("shared", 0), ("gate", "up", "down")[arch.startswith("nemotron_h"):]
+        for part in parts:
+            w.matrix(f"{b}ffn_{part}_exps.weight", *((n_ff, width) if part == "down" else (width, n_ff)), n_expert)
+        if "latent" in o:
+            w.matrix(b + "ffn_latent_down.weight", N_EMBD, width)
+            w.matrix(b + "ffn_latent_up.weight", width, N_EMBD)
+        for part in parts:
+            n_in, n_out = (shared, N_EMBD) if part == "down" else (N_EMBD, shared)
             if shared:
                 w.matrix(f"{b}ffn_{part}_shexp.weight", n_in, n_out)
         if o.get("shared_gate"):

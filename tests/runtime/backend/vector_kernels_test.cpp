@@ -74,7 +74,7 @@ TEST_P(Vectors, Activations) {
     x.push_back(v);
   const std::vector<float> up = draw(static_cast<int64_t>(x.size()), 1, 2);
   for (Activation act : {Activation::silu, Activation::gelu, Activation::gelu_erf, Activation::relu, Activation::relu_squared,
-                         Activation::sigmoid, Activation::tanh}) {
+                         Activation::sigmoid, Activation::tanh, Activation::softplus}) {
     for (int64_t n : {static_cast<int64_t>(x.size()), int64_t{1}, int64_t{5}, int64_t{19}}) {
       std::vector<float> out(x.size(), 7), gated(x.size(), 7);
       kernels().activate(act, x.data(), out.data(), n);

@@ -238,6 +238,7 @@ WorkspaceLayout::Gathered gathered_layout(const Graph& graph, const Kernels& ker
     inputs = std::max(inputs, std::max(graph[node.out].shape.dim[0] * rows, n_ff));
     for (size_t i : kMoeMatrices) {
       const TensorId id = node.in[i];
+      if (id == kNone) continue;
       const int64_t k = graph[id].shape.dim[0];
       const int64_t few = std::min(rows, (kFewTokens - 1) * moe.n_expert) * activation_chunks(k);
       const bool quantizes = kernels.matmul.find(graph[id].type).quantizes;
@@ -279,7 +280,8 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
       layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[0]].shape.dim[0]));
     } else if (node.op() == Op::moe) {
       for (size_t i : kMoeMatrices)
-        layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[i]].shape.dim[0]));
+        if (node.in[i] != kNone)
+          layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[i]].shape.dim[0]));
     } else if (node.op() == Op::attend) {
       const auto& at = std::get<AttendAttrs>(node.attrs);
       const int64_t n_rep = heads_at_once(at), width = padded_width(at.head_dim);

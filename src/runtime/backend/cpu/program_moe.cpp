@@ -64,18 +64,19 @@ class Mixture {
     if (attrs_.weighs_input) {
       context_.kernels.vector.scale(x, weights_[row], input, width);
       x = input;
-    } else if (!quantizes(2) || !quantizes(3)) {
+    } else if (!quantizes(2) || (has_up() && !quantizes(3))) {
       std::copy_n(x, width, input);
     }
-    if (quantizes(2) || quantizes(3)) put(2, row, x);
+    if (quantizes(2) || (has_up() && quantizes(3))) put(2, row, x);
   }
   void act(int64_t row) const {
     const int64_t n_ff = weight(4).shape.dim[0];
     float *gate = gates() + row * n_ff, *up = ups() + row * n_ff;
     finish(2, row, n_ff, gate);
-    finish(3, row, n_ff, up);
-    if (attrs_.limit > 0) clamp(gate, up, n_ff);
-    context_.kernels.vector.glu(attrs_.act, gate, up, gate, n_ff);
+    if (has_up()) finish(3, row, n_ff, up);
+    if (has_up() && attrs_.limit > 0) clamp(gate, up, n_ff);
+    has_up() ? context_.kernels.vector.glu(attrs_.act, gate, up, gate, n_ff)
+             : context_.kernels.vector.activate(attrs_.act, gate, gate, n_ff);
     if (quantizes(4)) put(4, row, gate);
   }
   void sum(int64_t token) const {
@@ -109,6 +110,7 @@ class Mixture {
   }
 
   int64_t n_rows() const { return n_rows_; }
+  bool has_up() const { return node_.in[3] != kNone; }
   int64_t n_tokens() const { return n_tokens_; }
   // F32 activations: those of gate and up lie where the down products come later, those of down are act's results.
   float* inputs() const { return context_.floats(layout().inputs); }
@@ -187,6 +189,7 @@ void run_moe(const StepContext& context, const Phase& phase, int thread) {
     case Phase::Kind::moe_route: return moe.route_all();
     case Phase::Kind::moe_gather: return share_rows(context, moe.n_inputs(), [&](int64_t row) { moe.gather(row); });
     case Phase::Kind::moe_up:
+      if (!moe.has_up()) return moe.multiply(std::array<size_t, 1>{2}, moe.inputs(), std::array{moe.gates()}, thread);
       return moe.multiply(std::array<size_t, 2>{2, 3}, moe.inputs(), std::array{moe.gates(), moe.ups()}, thread);
     case Phase::Kind::moe_act: return share_rows(context, moe.n_rows(), [&](int64_t row) { moe.act(row); });
     case Phase::Kind::moe_down: return moe.multiply(std::array<size_t, 1>{4}, moe.gates(), std::array{moe.inputs()}, thread);

@@ -23,6 +23,11 @@ void share_state(const StepContext& context, TensorId state, int64_t n_tasks, Wo
   });
 }
 
+// A row of the token after the next: rows of successive tokens are too far apart for the hardware to foresee them.
+void prefetch(const float* row, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(row + i);
+}
+
 void run_conv(const StepContext& context, const Node& node) {
   const auto f32 = [&](size_t i) { return context.execution.f32(node.in[i]); };
   const int64_t width = context.tensor(node.in[1]).shape.dim[0], n_channels = context.tensor(node.in[1]).shape.dim[1];
@@ -62,6 +67,11 @@ void run_scan(const StepContext& context, const Node& node) {
                 if (sequence.pos == 0) std::fill_n(state, n * head_floats, 0.0f);
                 for (int64_t t = first; t < first + sequence.n_tokens; ++t) {
                   const int64_t x = (t * scan.n_head + head) * scan.head_dim, group = (t * scan.n_group + g) * n_state;
+                  if (t + 2 < first + sequence.n_tokens) {
+                    prefetch(f32(0) + x + 2 * scan.n_head * scan.head_dim, n * scan.head_dim);
+                    prefetch(f32(3) + group + 2 * scan.n_group * n_state, n_state);
+                    prefetch(f32(4) + group + 2 * scan.n_group * n_state, n_state);
+                  }
                   context.kernels.vector.scan({.x = f32(0) + x,
                                                .dt = f32(1) + t * scan.n_head + head,
                                                .a = f32(2) + head * n_a,
@@ -93,6 +103,11 @@ void run_delta(const StepContext& context, const Node& node) {
                 if (sequence.pos == 0) std::fill_n(state, n * key_dim, 0.0f);
                 for (int64_t t = first; t < first + sequence.n_tokens; ++t) {
                   const int64_t at = t * delta.n_head + head, key = (t * delta.n_key_head + key_head) * key_dim;
+                  if (t + 2 < first + sequence.n_tokens) {
+                    prefetch(f32(0) + key + 2 * delta.n_key_head * key_dim, key_dim);
+                    prefetch(f32(1) + key + 2 * delta.n_key_head * key_dim, key_dim);
+                    prefetch(f32(2) + (at + 2 * delta.n_head) * value_dim + row, n);
+                  }
                   context.kernels.vector.delta({.q = f32(0) + key,
                                                 .k = f32(1) + key,
                                                 .v = f32(2) + at * value_dim + row,

@@ -74,12 +74,13 @@ inline void with_activation(Activation act, Body body) {
     case Activation::relu_squared: return body([=](Vec x) { return greater_of(x, zero) * greater_of(x, zero); });
     case Activation::sigmoid: return body([=](Vec x) { return one / (one + exp(-x)); });
     case Activation::tanh: return body([=](Vec x) { return tanh(x); });
-    // max(x, 0) + ln(1 + e^−|x|): few values of a token need it.
+    // max(x, 0) + ln(1 + z), z = e^−|x|; ln(1 + z) = 2 artanh s, s = z / (2 + z) <= 1/3: the odd terms up to s^15.
     case Activation::softplus:
       return body([=](Vec x) {
-        const Vec power = exp(-greater_of(x, -x));
-        for (int i = 0; i < W; ++i) x[i] = (x[i] > 0.0f ? x[i] : 0.0f) + __builtin_log1pf(power[i]);
-        return x;
+        const Vec z = exp(-greater_of(x, -x)), s = z / (splat(2.0f) + z), square = s * s;
+        Vec sum = splat(2.0f / 15);
+        for (int k = 13; k > 0; k -= 2) sum = fma(sum, square, splat(2.0f / static_cast<float>(k)));
+        return greater_of(x, zero) + s * sum;
       });
   }
 }
@@ -138,25 +139,47 @@ void conv(const float* const* x, int64_t width, const float* weight, const float
   }
 }
 
+// kRows rows of a head's state share b, c and the decay.
+template <int kRows, class Decay>
+inline void scan_rows(const ScanToken& t, int64_t h, int64_t row, float* state, Decay decay) {
+  const int64_t n = t.n_state;
+  Vec gain[kRows], sum[kRows] = {};
+  for (int r = 0; r < kRows; ++r) gain[r] = splat(t.dt[h] * t.x[row + r]);
+  int64_t i = 0;
+  for (; i + W <= n; i += W) {
+    const Vec b = load(t.b + i), c = load(t.c + i), d = decay(i, W);
+    for (int r = 0; r < kRows; ++r) {
+      const Vec next = fma(gain[r], b, load(state + r * n + i) * d);
+      store(state + r * n + i, next);
+      sum[r] = fma(next, c, sum[r]);
+    }
+  }
+  if (i < n) {
+    const Vec b = load_part(t.b + i, n - i), c = load_part(t.c + i, n - i), d = decay(i, n - i);
+    for (int r = 0; r < kRows; ++r) {
+      const Vec next = fma(gain[r], b, load_part(state + r * n + i, n - i) * d);
+      store_part(state + r * n + i, next, n - i);
+      sum[r] = fma(next, c, sum[r]);
+    }
+  }
+  float dot[kRows];
+  sum_lanes<kRows>(sum, dot);
+  for (int r = 0; r < kRows; ++r) t.out[row + r] = dot[r] + t.d[h] * t.x[row + r];
+}
+
 void scan(const ScanToken& t, float* state) {
   for (int64_t h = 0; h < t.n_head; ++h) {
     const float* a = t.a + h * t.n_a;
-    const Vec dt = splat(t.dt[h]), decay = exp(dt * splat(a[0]));
-    for (int64_t p = h * t.head_dim; p < (h + 1) * t.head_dim; ++p, state += t.n_state) {
-      const Vec gain = dt * splat(t.x[p]);
-      Vec sum{};
-      const auto step = [&](Vec s, Vec decay_of, Vec b, Vec c) {
-        const Vec next = fma(gain, b, s * decay_of);
-        sum = fma(next, c, sum);
-        return next;
-      };
-      if (t.n_a == 1)
-        map(
-            state, t.n_state, [&](Vec s, Vec b, Vec c) { return step(s, decay, b, c); }, state, t.b, t.c);
-      else
-        map(
-            state, t.n_state, [&](Vec s, Vec b, Vec c, Vec row) { return step(s, exp(dt * row), b, c); }, state, t.b, t.c, a);
-      t.out[p] = sum_lanes(sum) + t.d[h] * t.x[p];
+    const Vec dt = splat(t.dt[h]), one = t.n_a == 1 ? exp(dt * splat(a[0])) : dt;
+    const auto same = [one](int64_t, int64_t) { return one; };
+    const auto own = [=](int64_t i, int64_t n) { return exp(dt * (n == W ? load(a + i) : load_part(a + i, n))); };
+    int64_t row = h * t.head_dim;
+    const int64_t end = row + t.head_dim;
+    if (t.n_a == 1)
+      for (; row + 4 <= end; row += 4) scan_rows<4>(t, h, row, state + row * t.n_state, same);
+    for (; row < end; ++row) {
+      float* one_row = state + row * t.n_state;
+      t.n_a == 1 ? scan_rows<1>(t, h, row, one_row, same) : scan_rows<1>(t, h, row, one_row, own);
     }
   }
 }
@@ -165,28 +188,32 @@ void scan(const ScanToken& t, float* state) {
 // and qᵀ of the new row is qᵀ of the old one and its share of k.
 template <int kRows>
 inline void delta_rows(const DeltaToken& t, float decay, float k_dot_q, int64_t row, float* state) {
-  const int64_t n = t.key_dim;
-  Vec sum[2 * kRows] = {};
-  const auto gather = [&](Vec q, Vec k, const auto& row_of) {
-    for (int r = 0; r < kRows; ++r) {
-      const Vec s = row_of(state + r * n);
-      sum[2 * r] = fma(s, k, sum[2 * r]);
-      sum[2 * r + 1] = fma(s, q, sum[2 * r + 1]);
-    }
+  const int64_t n = t.key_dim, whole = n / W * W, rest = n - whole;
+  Vec sum[2 * kRows] = {};  // of each row its products with k and with q
+  const auto gather = [&sum](int r, Vec s, Vec k, Vec q) {
+    sum[2 * r] = fma(s, k, sum[2 * r]);
+    sum[2 * r + 1] = fma(s, q, sum[2 * r + 1]);
   };
-  int64_t i = 0;
-  for (; i + W <= n; i += W) gather(load(t.q + i), load(t.k + i), [i](const float* s) { return load(s + i); });
-  if (i < n)
-    gather(load_part(t.q + i, n - i), load_part(t.k + i, n - i), [i, n](const float* s) { return load_part(s + i, n - i); });
+  for (int64_t i = 0; i < whole; i += W)
+    for (int r = 0; r < kRows; ++r) gather(r, load(state + r * n + i), load(t.k + i), load(t.q + i));
+  if (rest > 0)
+    for (int r = 0; r < kRows; ++r)
+      gather(r, load_part(state + r * n + whole, rest), load_part(t.k + whole, rest), load_part(t.q + whole, rest));
   float dot[2 * kRows];
   sum_lanes<2 * kRows>(sum, dot);
+  Vec change[kRows];
   for (int r = 0; r < kRows; ++r) {
-    const float change = t.beta * (t.v[row + r] - decay * dot[2 * r]);
-    t.out[row + r] = decay * dot[2 * r + 1] + change * k_dot_q;
-    float* s = state + r * n;
-    map(
-        s, n, [d = splat(decay), c = splat(change)](Vec v, Vec k) { return fma(c, k, v * d); }, s, t.k);
+    const float c = t.beta * (t.v[row + r] - decay * dot[2 * r]);
+    t.out[row + r] = decay * dot[2 * r + 1] + c * k_dot_q;
+    change[r] = splat(c);
   }
+  for (int64_t i = 0; i < whole; i += W)
+    for (int r = 0; r < kRows; ++r)
+      store(state + r * n + i, fma(change[r], load(t.k + i), load(state + r * n + i) * splat(decay)));
+  if (rest > 0)
+    for (int r = 0; r < kRows; ++r)
+      store_part(state + r * n + whole,
+                 fma(change[r], load_part(t.k + whole, rest), load_part(state + r * n + whole, rest) * splat(decay)), rest);
 }
 
 void delta(const DeltaToken& t, float* state) {
