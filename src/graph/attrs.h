@@ -2,6 +2,7 @@
 // Operand order is stated as `in: …`; out is always a new tensor.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -99,10 +100,14 @@ struct AttendAttrs {
   bool is_chunked = false;  // the context is cut into chunks of `window`, and a query sees its own alone (llama4)
   float alibi = 0;  // > 0: −slope · |pos − j| on the score, slopes of the heads falling from 2^(−alibi / H) to 2^−alibi
 
-  // The first position that a query sees.
+  // The first position that a query sees, and the one past the last, of a sequence of which `filled` positions are known.
   int64_t first_key(int64_t pos) const {
     if (window == 0) return 0;
-    return is_chunked ? pos / window * window : pos - window + 1 > 0 ? pos - window + 1 : 0;
+    return is_chunked ? pos / window * window : std::max<int64_t>(0, pos - (causal ? window - 1 : window / 2));
+  }
+  int64_t keys_end(int64_t pos, int64_t filled) const {
+    if (causal) return pos + 1;
+    return window == 0 ? filled : std::min(filled, pos + window / 2 + 1);
   }
 };
 
@@ -126,8 +131,8 @@ struct SoftcapAttrs {
 // in: x [C, T], outputs I32 [O]; out [C, O]: the rows that the head is computed for.
 struct SelectAttrs {};
 
-// Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E] or kNone, down [F, C, E]
-// of any type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone, scales F32 [E] or kNone of gate, up and
+// Mixture of experts. in: x F32 [C, T], router F32 [E, T] (its raw outputs), gate [C, F, E], up [C, F, E] or kNone, down [F, C,
+// E] of any type, selection F32 [E] or kNone, biases F32 [F, E], [F, E], [C, E] or kNone, scales F32 [E] or kNone of gate, up and
 // down. Of each token the n_used experts of greatest score are run; out F32 [C, T] = Σ weight · down(act(gate x) · up x), without
 // up down(act(gate x)). Scores are the gated router outputs, plus `selection` when experts are chosen (not weighed). Of n_group
 // groups of E / n_group experts only those n_group_used are chosen from whose two best scores have the greatest sum. Source:

@@ -59,7 +59,9 @@ std::map<std::string, Row> rows_of_goldens() {
     const auto model = Model::open(entry.path());
     EXPECT_TRUE(model) << entry.path() << ": " << model.error().what;
     if (!model) continue;
-    const auto graph = model->graph({.n_ctx = 64, .n_batch = 8, .n_outputs = 1});
+    GraphRequest request{.n_ctx = 64, .n_batch = 8, .n_outputs = 1};
+    if (!model->hparams().causal) request.pooling = model->default_pooling();
+    const auto graph = model->graph(request);
     EXPECT_TRUE(graph) << entry.path() << ": " << graph.error().what;
     if (!graph) continue;
     Row& row = rows[std::string(model->arch().name)];

@@ -15,7 +15,7 @@ namespace {
 using Rows = std::vector<std::vector<float>>;
 
 // The results of a step of these texts: of every row, or of the last one of each text.
-Rows run(Engine& engine, const std::vector<std::vector<int32_t>>& texts, bool all_rows) {
+Rows run_texts(Engine& engine, const std::vector<std::vector<int32_t>>& texts, bool all_rows) {
   std::vector<int32_t> tokens, outputs;
   std::vector<StepSequence> sequences;
   for (const std::vector<int32_t>& text : texts) {
@@ -72,13 +72,13 @@ TEST_P(EmbedGolden, embeddings_equal_the_reference) {
       auto engine = load(backend, *find_pooling(pooling));
       ASSERT_TRUE(engine) << engine.error().what;
       auto expected = values.get<std::vector<float>>();
-      const Rows rows = run(**engine, {ids_}, false);
+      const Rows rows = run_texts(**engine, {ids_}, false);
       expected.resize(rows[0].size());  // of the two probabilities yes and no the second is left out
       EXPECT_LT(worst_difference(rows[0], expected), tolerance()) << backend << " " << pooling;
     }
     auto engine = load(backend, Pooling::none);
     ASSERT_TRUE(engine) << engine.error().what;
-    const Rows rows = run(**engine, {ids_}, true);
+    const Rows rows = run_texts(**engine, {ids_}, true);
     for (const auto& [position, expected] : golden_["none"].items())
       EXPECT_LT(worst_difference(rows[std::stoul(position)], expected.get<std::vector<float>>()), tolerance())
           << backend << " position " << position;
@@ -91,9 +91,9 @@ TEST_P(EmbedGolden, texts_of_a_step_equal_each_alone) {
     for (const auto& [pooling, values] : golden_["pooling"].items()) {
       auto engine = load(backend, *find_pooling(pooling), 64, 100);
       ASSERT_TRUE(engine) << engine.error().what;
-      const Rows together = run(**engine, texts, false);
+      const Rows together = run_texts(**engine, texts, false);
       for (size_t i = 0; i < texts.size(); ++i)
-        EXPECT_LT(worst_difference(together[i], run(**engine, {texts[i]}, false)[0]), 1e-4)
+        EXPECT_LT(worst_difference(together[i], run_texts(**engine, {texts[i]}, false)[0]), 1e-4)
             << backend << " " << pooling << " " << i;
     }
 }
@@ -127,8 +127,7 @@ TEST_P(EmbedGolden, an_encoder_takes_whole_texts_and_gives_no_logits) {
   EXPECT_EQ(graph.error().code, "embedding-model");
 }
 
-INSTANTIATE_TEST_SUITE_P(Tiny, EmbedGolden, testing::ValuesIn(golden_names("pooling")),
-                         [](const auto& info) { return test_name(info.param); });
+INSTANTIATE_TEST_SUITE_P(Tiny, EmbedGolden, testing::ValuesIn(golden_names("pooling")), golden_test_name);
 
 // A model without a classification head ranks nothing.
 TEST(EmbedGoldens, rank_wants_a_head) {

@@ -67,12 +67,6 @@ void rope_table(const RopeAttrs& rope, int64_t position, const float* factors, f
 // The key head that a value head of delta reads.
 int64_t delta_key_head(const DeltaAttrs& delta, int64_t head);
 
-// The positions [begin, end) that a token of a sequence of the step sees.
-struct KeyRange {
-  int64_t begin, end;
-};
-KeyRange keys_of(const AttendAttrs& attend, const StepSequence& sequence, int64_t token);
-
 // ALiBi's slope of a query head.
 float alibi_slope(const AttendAttrs& attend, int64_t head);
 

@@ -9,11 +9,11 @@ Result<void> read(const HparamReader& reader, Hparams& hp) {
   TRY_ASSIGN(const bool normalise, reader.flag_or("expert_weights_norm", false));
   TRY(read_experts(reader, hp, Gating::sigmoid, normalise));
   hp.moe.act = Activation::relu_squared;
-  TRY_ASSIGN(hp.expert_width, reader.integer_or("moe_latent_size", hp.n_embd, 1, hp.n_embd));
+  TRY_ASSIGN(hp.expert_width, reader.integer_or("moe_latent_size", hp.n_embd, 1, 1 << 20));
   return read_one_part_layers(reader, hp);
 }
 
-Value mixture(Builder& b, const Hparams& hp, Value h, int64_t) {
+Value feed_forward(Builder& b, const Hparams& hp, Value h, int64_t) {
   const bool is_narrow = b.has(b.block("ffn_latent_down.weight"));
   const Value x = is_narrow ? b.linear(h, b.block("ffn_latent_down"), hp.expert_width) : h;
   const Value router = b.linear(h, b.block("ffn_gate_inp"), hp.moe.n_expert);  // [E, T]
@@ -24,7 +24,7 @@ Value mixture(Builder& b, const Hparams& hp, Value h, int64_t) {
   return b.add(mixed, b.linear(shared, b.block("ffn_down_shexp"), hp.n_embd));
 }
 
-Value build(Builder& b, const Hparams& hp) { return one_part_decoder(b, hp, mixture); }
+Value build(Builder& b, const Hparams& hp) { return one_part_decoder(b, hp, feed_forward); }
 
 }  // namespace
 
