@@ -11,6 +11,7 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <sstream>
 
 #include "model/model.h"
 #include "runtime/runtime.h"
@@ -23,11 +24,17 @@ inline nlohmann::json golden(const std::string& name) {
   return nlohmann::json::parse(std::ifstream(kGoldens / (name + ".json")));
 }
 
-// Those that hold `what`: "logits" or "pooling"; "architecture" is in all.
-inline std::vector<std::string> golden_names(const char* what = "logits") {
+// Those that hold `what`: "logits" or "pooling"; "architecture" is in all. Every test's process asks: the text is searched, since
+// reading it as JSON would take half a second.
+inline std::vector<std::string> golden_names(const std::string& what = "logits") {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kGoldens))
-    if (entry.path().extension() == ".gguf" && golden(entry.path().stem()).contains(what)) names.push_back(entry.path().stem());
+  for (const auto& entry : std::filesystem::directory_iterator(kGoldens)) {
+    if (entry.path().extension() != ".gguf") continue;
+    const std::string name = entry.path().stem();
+    std::ostringstream text;
+    text << std::ifstream(kGoldens / (name + ".json")).rdbuf();
+    if (text.view().find('"' + what + "\":") != std::string_view::npos) names.push_back(name);
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
