@@ -104,7 +104,7 @@ for preset in aarch64 asan; do
   step "fast-$preset" run_ctest "$preset" -L fast -j "$jobs"
 done
 step build-tsan build tsan
-step fast-tsan run_ctest tsan -L fast -E '/(MatmulTest|Attention|Vectors|ArchHostile)|_1_threads' # what has one thread cannot race
+step fast-tsan run_ctest tsan -L fast -E '/(MatmulTest|Attention|Vectors|ArchHostile)|_1_threads' # one thread cannot race
 step build-fuzz build fuzz
 [ "$mode" = usual ] || fuzz_seconds=300
 step fuzz fuzz
