@@ -63,6 +63,9 @@ InputLine LineEditor::read(const char* prompt) {
   {
     Keyboard keyboard;
     keyboard_ = &keyboard;
+    // Before the prompt, which libedit shows first: a terminal that still gathers lines keeps 4095 bytes of one, and its end of
+    // input is lost in the change.
+    el_set(line_, EL_PREP_TERM, 1);
     std::fputs(kMarkPastes, out_);
     std::fflush(out_);
     int n = 0;
