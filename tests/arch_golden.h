@@ -84,7 +84,7 @@ inline std::string golden_test_name(const testing::TestParamInfo<std::string>& i
   return name;
 }
 
-class ArchGolden : public testing::TestWithParam<std::string> {
+class Golden : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     golden_ = golden(GetParam());

@@ -251,6 +251,5 @@ using AttrsOf = std::variant<AllAttrs...>;
 #define LUPO_OP(name, Name) , Name##Attrs
 using Attrs = AttrsOf<void LUPO_OPS(LUPO_OP)>;
 #undef LUPO_OP
-static_assert(std::variant_size_v<Attrs> == kOpCount);
 
 }  // namespace lupo

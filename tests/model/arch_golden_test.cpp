@@ -10,6 +10,8 @@
 namespace lupo {
 namespace {
 
+class ArchGolden : public Golden {};
+
 TEST_P(ArchGolden, logits_equal_the_reference) {
   for (const char* backend : kBackends) {
     auto engine = load(*model_, backend, 64, 40);

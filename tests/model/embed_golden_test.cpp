@@ -34,16 +34,8 @@ Rows run_texts(Engine& engine, const std::vector<std::vector<int32_t>>& texts, b
   return rows;
 }
 
-class EmbedGolden : public testing::TestWithParam<std::string> {
+class EmbedGolden : public Golden {
  protected:
-  void SetUp() override {
-    golden_ = golden(GetParam());
-    ids_ = golden_["ids"].get<std::vector<int32_t>>();
-    auto model = Model::open(kGoldens / (GetParam() + ".gguf"));
-    ASSERT_TRUE(model) << model.error().what;
-    model_.emplace(std::move(*model));
-  }
-
   Result<std::unique_ptr<Engine>> load(const std::string& backend, Pooling pooling, int64_t n_ctx = 64, int64_t n_batch = 0) {
     return Engine::load(*model_, Machine{},
                         {.backend = backend,
@@ -56,13 +48,7 @@ class EmbedGolden : public testing::TestWithParam<std::string> {
                          .pooling = pooling,
                          .n_threads = 2});
   }
-  // As for logits: the reference looks its GELU up in a table of halves.
-  double tolerance() const { return golden_["gelu"] ? 1e-2 : 5e-4; }
   bool is_encoder() const { return !model_->hparams().causal; }
-
-  nlohmann::json golden_;
-  std::vector<int32_t> ids_;
-  std::optional<Model> model_;
 };
 
 TEST_P(EmbedGolden, embeddings_equal_the_reference) {

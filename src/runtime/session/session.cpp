@@ -64,7 +64,7 @@ Result<void> Session::run(const Step& step) {
 bool Session::rings_hold(int64_t n) const {
   for (const Node& node : engine_.graph().nodes) {
     const auto* at = std::get_if<AttendAttrs>(&node.attrs);
-    if (at == nullptr || engine_.graph()[node.in[3]].policy != StatePolicy::ring) continue;
+    if (at == nullptr || node.in[3] == kNone || engine_.graph()[node.in[3]].policy != StatePolicy::ring) continue;
     const int64_t n_cells = engine_.graph()[node.in[3]].shape.dim[1];
     // The oldest position still in the ring is deepest − n_cells.
     if (at->first_key(n) < deepest_ - n_cells) return false;

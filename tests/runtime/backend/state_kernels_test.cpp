@@ -3,25 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "runtime/backend/cpu/isa.h"
+#include "runtime/backend/vector_data.h"
 
 namespace lupo::cpu {
 namespace {
 
-constexpr double kUnit = 0x1p-24;  // half an ulp of 1
 constexpr int64_t kSizes[] = {1, 3, 4, 7, 8, 16, 17, 20, 33, 64};
 constexpr int kTokens = 6;
-
-std::vector<float> draw(int64_t n, float deviation, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, deviation);
-  std::vector<float> values(static_cast<size_t>(n));
-  for (float& value : values) value = normal(random);
-  return values;
-}
 
 class StateKernels : public testing::TestWithParam<const Kernels*> {
  protected:

@@ -2,25 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "graph/ops/op.h"
 #include "runtime/backend/cpu/isa.h"
+#include "runtime/backend/vector_data.h"
 
 namespace lupo::cpu {
 namespace {
 
-constexpr double kUnit = 0x1p-24;  // half an ulp of 1
 constexpr int64_t kSizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 576};
-
-std::vector<float> draw(int64_t n, float deviation, unsigned seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, deviation);
-  std::vector<float> values(static_cast<size_t>(n));
-  for (float& value : values) value = normal(random);
-  return values;
-}
 
 class Vectors : public testing::TestWithParam<const Kernels*> {
  protected:

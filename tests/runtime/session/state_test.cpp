@@ -6,7 +6,7 @@
 namespace lupo {
 namespace {
 
-class State : public ArchGolden {};
+class State : public Golden {};
 using Ids = std::vector<int32_t>;
 
 Ids part(const Ids& ids, size_t begin, size_t end) { return {ids.begin() + begin, ids.begin() + end}; }

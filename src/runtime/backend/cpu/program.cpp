@@ -13,17 +13,26 @@ constexpr int64_t kTableCost = 64;
 
 double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-}  // namespace
-
-QuantizedRows StepContext::quantized_rows(int64_t k, int64_t n_tokens) const {
-  std::byte* codes = workspace + layout.codes;
+// Rows [K, n_tokens] in buffers of the workspace, from `row` on, their codes `code_offset` bytes on.
+template <class Buffers>
+QuantizedRows rows_in(const StepContext& context, const Buffers& at, int64_t k, int64_t n_tokens, int64_t row,
+                      int64_t code_offset) {
+  std::byte* codes = context.workspace + at.codes + code_offset;
   return {k,
           n_tokens,
           reinterpret_cast<ActivationChunk*>(codes),
           reinterpret_cast<uint8_t*>(codes),
-          floats(layout.scales),
-          floats(layout.sums),
-          floats(layout.sums_16)};
+          context.floats(at.scales) + row * k / 32,
+          context.floats(at.sums) + row * k / 32,
+          context.floats(at.sums_16) + row * k / 16};
+}
+
+}  // namespace
+
+QuantizedRows StepContext::quantized_rows(int64_t k, int64_t n_tokens) const { return rows_in(*this, layout, k, n_tokens, 0, 0); }
+
+QuantizedRows StepContext::gathered_rows(int64_t k, int64_t n_tokens, int64_t row, int64_t code_offset) const {
+  return rows_in(*this, layout.gathered, k, n_tokens, row, code_offset);
 }
 
 const float* StepContext::rope_cosine(int32_t node, int64_t token) const {

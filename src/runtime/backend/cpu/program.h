@@ -34,8 +34,13 @@ struct StepContext {
   float* floats(int64_t offset) const { return reinterpret_cast<float*>(workspace + offset); }
   std::byte* thread_scratch(int thread) const { return workspace + layout.threads + thread * layout.thread_bytes; }
   QuantizedRows quantized_rows(int64_t k, int64_t n_tokens) const;
+  // n_tokens rows of K values gathered for one expert or head: from `row` of all rows on, their codes `code_offset` bytes on.
+  QuantizedRows gathered_rows(int64_t k, int64_t n_tokens, int64_t row, int64_t code_offset) const;
   const float* rope_cosine(int32_t node, int64_t token) const;  // [n_rot/2], the sines [n_rot/2] follow
 };
+
+// Rows of the weight of an expert or a head that a thread takes at a time.
+inline constexpr int64_t kRowsOfTask = 64;
 
 // One row of a phase of kind rows or tables.
 void run_row(const StepContext& context, const Phase& phase, int64_t row);

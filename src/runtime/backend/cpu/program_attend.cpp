@@ -51,11 +51,6 @@ class AttendPhase {
   }
 
  private:
-  struct Place {  // a sequence of the step and where its rows begin in the batch
-    const StepSequence* sequence;
-    int64_t row;
-  };
-
   const float* source(const std::vector<int32_t>& chain, TensorId operand) const {
     return context_.execution.f32(chain.empty() ? operand : context_.node(chain.front()).in[0]);
   }

@@ -6,9 +6,6 @@
 namespace lupo::cpu {
 namespace {
 
-// Rows of a weight that a thread takes at a time.
-constexpr int64_t kRowsOfTask = 64;
-
 class Heads {
  public:
   Heads(const StepContext& context, const Phase& phase)
@@ -47,16 +44,7 @@ class Heads {
   // The activations [K, T] of a head, in the form that its product reads.
   float* rows(int64_t h) const { return context_.floats(context_.layout.gathered.inputs) + h * n_tokens_ * k_; }
   QuantizedRows codes(int64_t h) const {
-    const WorkspaceLayout::Gathered& layout = context_.layout.gathered;
-    std::byte* codes = context_.workspace + layout.codes + h * gathered_code_bytes(k_, n_tokens_);
-    const int64_t row = h * n_tokens_;
-    return {k_,
-            n_tokens_,
-            reinterpret_cast<ActivationChunk*>(codes),
-            reinterpret_cast<uint8_t*>(codes),
-            context_.floats(layout.scales) + row * k_ / 32,
-            context_.floats(layout.sums) + row * k_ / 32,
-            context_.floats(layout.sums_16) + row * k_ / 16};
+    return context_.gathered_rows(k_, n_tokens_, h * n_tokens_, h * gathered_code_bytes(k_, n_tokens_));
   }
 
   const StepContext& context_;

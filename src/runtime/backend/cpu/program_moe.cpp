@@ -9,9 +9,6 @@
 namespace lupo::cpu {
 namespace {
 
-// Rows of a weight that a thread takes at a time.
-constexpr int64_t kRowsOfTask = 64;
-
 class Mixture {
  public:
   Mixture(const StepContext& context, const Phase& phase)
@@ -138,19 +135,11 @@ class Mixture {
   }
   int64_t expert_of(int64_t row) const { return std::upper_bound(begin_, begin_ + attrs_.n_expert + 1, row) - begin_ - 1; }
 
-  // The codes of expert e's rows that the weight `in` is multiplied with.
+  // The codes of expert e's rows that the weight `in` is multiplied with; of one token alone gate and up have the same.
   QuantizedRows rows_of(size_t in, int64_t e) const {
-    const bool is_shared = in != 4 && is_one_input();
-    const int64_t k = weight(in).shape.dim[0], row = is_shared ? 0 : begin_[e], count = begin_[e + 1] - begin_[e];
-    std::byte* codes = context_.workspace + layout().codes;
-    if (!is_shared) codes += code_begin_[in == 4 ? attrs_.n_expert + e : e];
-    return {k,
-            count,
-            reinterpret_cast<ActivationChunk*>(codes),
-            reinterpret_cast<uint8_t*>(codes),
-            context_.floats(layout().scales) + row * k / 32,
-            context_.floats(layout().sums) + row * k / 32,
-            context_.floats(layout().sums_16) + row * k / 16};
+    const int64_t k = weight(in).shape.dim[0], n_tokens = begin_[e + 1] - begin_[e];
+    if (in != 4 && is_one_input()) return context_.gathered_rows(k, n_tokens, 0, 0);
+    return context_.gathered_rows(k, n_tokens, begin_[e], code_begin_[in == 4 ? attrs_.n_expert + e : e]);
   }
   // Where the codes of each expert's rows of K values begin.
   void place_codes(int64_t k, int64_t* out) const {
