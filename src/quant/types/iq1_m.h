@@ -52,7 +52,7 @@ namespace {
 struct SimdIq1M {
   using Block = iq1_m::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 256, kGroup = 16, kOffset = 9;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 9, kCodeMax = 18;
   static Scales16 scales(const Block* b) {
     const uint16_t bits = static_cast<uint16_t>(side_by_side<4>(4, [b](int k) { return b->scales[k] >> 12; }));
     const float d = half(bits) * 0.125f;

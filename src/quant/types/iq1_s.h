@@ -68,7 +68,7 @@ inline uint64_t iq1_point(int point, bool is_negative) {
 struct SimdIq1S {
   using Block = iq1_s::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 9;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 9, kCodeMax = 18;
   static Scales32 scales(const Block* b) {
     const float d = half(b->d) * 0.125f;
     const uint64_t s = side_by_side<8>(8, [b](int g) { return b->qh[g] >> 12 & 7; });

@@ -61,7 +61,7 @@ constexpr uint16_t kIq2SGrid[1024] = {
 struct SimdIq2S {
   using Block = iq2_s::Block;
   static constexpr bool kNibbles = false, kWide = true, kMin = false;
-  static constexpr int kElements = 256, kGroup = 16, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 0, kCodeMax = 43;
   static Scales16 scales(const Block* b) { return SimdIq2Xs::nibble_scales(b->d, b->scales); }
   static Codes64 codes(const Block* b, int p) {
     const int high = b->qh[2 * p] | b->qh[2 * p + 1] << 8;  // 2 bits a point

@@ -58,7 +58,7 @@ constexpr uint16_t kIq2XsGrid[512] = {
 struct SimdIq2Xs {
   using Block = iq2_xs::Block;
   static constexpr bool kNibbles = false, kWide = true, kMin = false;
-  static constexpr int kElements = 256, kGroup = 16, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 0, kCodeMax = 43;
   static Scales16 scales(const Block* b) { return nibble_scales(b->d, b->scales); }
   static Codes64 codes(const Block* b, int p) {
     const uint16_t(&qs)[32] = b->qs;

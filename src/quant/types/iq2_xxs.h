@@ -76,7 +76,7 @@ inline uint64_t iq2_point(uint16_t point) { return deal<2>(point); }
 struct SimdIq2Xxs {
   using Block = iq2_xxs::Block;
   static constexpr bool kNibbles = false, kWide = true, kMin = false;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0, kCodeMax = 43;
   static Scales32 scales(const Block* b) {
     const float d = half(b->d);
     const uint64_t s = side_by_side<8>(8, [b](int g) { return b->groups[g].signs_scale >> 28; });

@@ -60,7 +60,7 @@ constexpr uint16_t kIq3SGrid[512] = {
 struct SimdIq3S {
   using Block = iq3_s::Block;
   static constexpr bool kNibbles = false, kWide = true, kMin = false;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0, kCodeMax = 15;
   static Scales32 scales(const Block* b) {
     const float d = half(b->d);
     const F32x8 scales = fma(from_u8(deal<4>(load_u32(b->scales))), broadcast_8(2 * d), broadcast_8(d));

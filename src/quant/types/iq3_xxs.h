@@ -61,7 +61,7 @@ constexpr uint16_t kIq3XxsGrid[256] = {
 struct SimdIq3Xxs {
   using Block = iq3_xxs::Block;
   static constexpr bool kNibbles = false, kWide = true, kMin = false;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0, kCodeMax = 62;
   static Scales32 scales(const Block* b) {
     const float d = half(b->d);
     const uint64_t s = side_by_side<8>(8, [b](int g) { return b->signs_scale[g] >> 28; });

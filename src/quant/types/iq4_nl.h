@@ -56,7 +56,7 @@ constexpr Iq4Levels kIq4Levels = [] {
 struct SimdIq4Nl {
   using Block = iq4_nl::Block;
   static constexpr bool kNibbles = true, kWide = true, kMin = false;
-  static constexpr int kElements = 32, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 32, kGroup = 32, kOffset = 0, kCodeMax = 127;
   static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 0>(b); }
   static Codes64 codes(const Block* b, int p) { return lookup(kIq4Levels.level, nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs)); }
   static Codes128 quad(const Block* b) { return lookup(kIq4Levels.level, nibbles_of_four<sizeof(Block)>(b->qs)); }

@@ -53,7 +53,7 @@ namespace {
 struct SimdIq4Xs {
   using Block = iq4_xs::Block;
   static constexpr bool kNibbles = false, kWide = true, kMin = false;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0, kCodeMax = 127;
   static Scales32 scales(const Block* b) {
     const float d = half(b->d);
     const F32x8 scales =

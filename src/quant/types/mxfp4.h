@@ -58,7 +58,7 @@ constexpr int8_t kE2m1Codes[16] = {12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9
 struct SimdMxfp4 {
   using Block = mxfp4::Block;
   static constexpr bool kNibbles = true, kWide = false, kMin = false;
-  static constexpr int kElements = 32, kGroup = 32, kOffset = 12;
+  static constexpr int kElements = 32, kGroup = 32, kOffset = 12, kCodeMax = 24;
   static Scales32 scales(const Block* b) {
     uint64_t e = 0;
     for (int i = 7; i >= 0; --i) e = e << 8 | b[i].e;

@@ -73,7 +73,7 @@ constexpr E4m3Halves kE4m3Halves = [] {
 struct SimdNvfp4 {
   using Block = nvfp4::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 64, kGroup = 16, kOffset = 12;
+  static constexpr int kElements = 64, kGroup = 16, kOffset = 12, kCodeMax = 24;
   static Scales16 scales(const Block* b) {
     float d[16];
 #pragma GCC unroll 16

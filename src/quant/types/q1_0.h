@@ -51,7 +51,7 @@ namespace {
 struct SimdQ1_0 {
   using Block = q1_0::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 128, kGroup = 32, kOffset = 1;
+  static constexpr int kElements = 128, kGroup = 32, kOffset = 1, kCodeMax = 2;
   static Scales32 scales(const Block* b) { return scales_of_blocks(b, 2); }
   static Codes64 codes(const Block* b, int p) {
     const uint8_t* bits = b[p / 2].qs + p % 2 * 8;

@@ -52,7 +52,7 @@ namespace {
 struct SimdQ2_0 {
   using Block = q2_0::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 64, kGroup = 32, kOffset = 1;
+  static constexpr int kElements = 64, kGroup = 32, kOffset = 1, kCodeMax = 3;
   static Scales32 scales(const Block* b) { return scales_of_blocks(b, 4); }
   static Codes64 codes(const Block* b, int p) {
     return points([b, p](int i) { return deal<2>(load_u64(b[p].qs + i / 4 * 8) >> (i % 4 * 16) & 0xffff); });

@@ -47,7 +47,7 @@ namespace {
 struct SimdQ2_K {
   using Block = q2_k::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = true;
-  static constexpr int kElements = 256, kGroup = 16, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 0, kCodeMax = 3;
   static Scales16 scales(const Block* b) {
     constexpr uint64_t kNibbles = 0x0f0f0f0f0f0f0f0f;
     const uint64_t first = load_u64(b->scales), second = load_u64(b->scales + 8);

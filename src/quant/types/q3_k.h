@@ -53,7 +53,7 @@ namespace {
 struct SimdQ3_K {
   using Block = q3_k::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 256, kGroup = 16, kOffset = 4;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 4, kCodeMax = 7;
   static Scales16 scales(const Block* b) {
     constexpr uint64_t kNibbles = 0x0f0f0f0f0f0f0f0f;
     const uint64_t low = load_u64(b->scales), high = load_u32(b->scales + 8);

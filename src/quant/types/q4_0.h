@@ -55,7 +55,7 @@ namespace {
 struct SimdQ4_0 {
   using Block = q4_0::Block;
   static constexpr bool kNibbles = true, kWide = false, kMin = false;
-  static constexpr int kElements = 32, kGroup = 32, kOffset = 8;
+  static constexpr int kElements = 32, kGroup = 32, kOffset = 8, kCodeMax = 15;
   static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 0>(b); }
   static Codes64 codes(const Block* b, int p) { return nibbles_of_two(b[2 * p].qs, b[2 * p + 1].qs); }
   static Codes128 quad(const Block* b) { return nibbles_of_four<sizeof(Block)>(b->qs); }

@@ -49,7 +49,7 @@ namespace {
 struct SimdQ4_K {
   using Block = q4_k::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = true;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0, kCodeMax = 15;
   static Scales32 scales(const Block* b) { return k_scales(b, b->scales); }
   static Codes64 codes(const Block* b, int p) { return fields(b->qs + 32 * p, 0, 4, 15); }
 };

@@ -58,7 +58,7 @@ namespace {
 struct SimdQ5_0 {
   using Block = q5_0::Block;
   static constexpr bool kNibbles = true, kWide = false, kMin = false;
-  static constexpr int kElements = 32, kGroup = 32, kOffset = 16;
+  static constexpr int kElements = 32, kGroup = 32, kOffset = 16, kCodeMax = 31;
   static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 0>(b); }
   static Codes64 codes(const Block* b, int p) {
     const Block &first = b[2 * p], &second = b[2 * p + 1];

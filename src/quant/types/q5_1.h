@@ -61,7 +61,7 @@ namespace {
 struct SimdQ5_1 {
   using Block = q5_1::Block;
   static constexpr bool kNibbles = true, kWide = false, kMin = true;
-  static constexpr int kElements = 32, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 32, kGroup = 32, kOffset = 0, kCodeMax = 31;
   static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 2>(b); }
   static Codes64 codes(const Block* b, int p) {
     const Block &first = b[2 * p], &second = b[2 * p + 1];

@@ -54,7 +54,7 @@ namespace {
 struct SimdQ5_K {
   using Block = q5_k::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = true;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 0, kCodeMax = 31;
   static Scales32 scales(const Block* b) { return k_scales(b, b->scales); }
   static Codes64 codes(const Block* b, int p) {
     return or_fields(fields(b->qs + 32 * p, 0, 4, 15), b->qh, 2 * p - 4, 2 * p - 3, 16);

@@ -47,7 +47,7 @@ namespace {
 struct SimdQ6_K {
   using Block = q6_k::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 256, kGroup = 16, kOffset = 32;
+  static constexpr int kElements = 256, kGroup = 16, kOffset = 32, kCodeMax = 63;
   static Scales16 scales(const Block* b) { return {broadcast_16(half(b->d)) * from_i8_16(b->scales)}; }
   static Codes64 codes(const Block* b, int p) {
     const int half = p / 2, quarter = p % 2 * 2;

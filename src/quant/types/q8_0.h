@@ -48,7 +48,7 @@ namespace {
 struct SimdQ8_0 {
   using Block = q8_0::Block;
   static constexpr bool kNibbles = false, kWide = true, kMin = false;
-  static constexpr int kElements = 32, kGroup = 32, kOffset = 0;
+  static constexpr int kElements = 32, kGroup = 32, kOffset = 0, kCodeMax = 128;
   static Scales32 scales(const Block* b) { return strided_halves<sizeof(Block), 0, 0>(b); }
   static Codes64 codes(const Block* b, int p) { return join(load_32(b[2 * p].qs), load_32(b[2 * p + 1].qs)); }
 };

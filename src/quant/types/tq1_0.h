@@ -73,7 +73,7 @@ namespace {
 struct SimdTq1_0 {
   using Block = tq1_0::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 1;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 1, kCodeMax = 2;
   static Scales32 scales(const Block* b) { return broadcast_16(half(b->d)); }
   // A call of its own: inlined eight times into one function, g++ 12 gives wrong codes on AArch64.
   [[gnu::noinline]] static Codes64 codes(const Block* b, int p) {

@@ -54,7 +54,7 @@ namespace {
 struct SimdTq2_0 {
   using Block = tq2_0::Block;
   static constexpr bool kNibbles = false, kWide = false, kMin = false;
-  static constexpr int kElements = 256, kGroup = 32, kOffset = 1;
+  static constexpr int kElements = 256, kGroup = 32, kOffset = 1, kCodeMax = 2;
   static Scales32 scales(const Block* b) { return broadcast_16(half(b->d)); }
   static Codes64 codes(const Block* b, int p) { return fields(b->qs + p / 2 * 32, p % 2 * 4, p % 2 * 4 + 2, 3); }
 };

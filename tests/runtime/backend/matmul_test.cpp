@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -210,15 +211,23 @@ std::pair<int64_t, int> place(int64_t k, int64_t b) {
   return {k / 256, static_cast<int>(k < 256 ? b : b - k / 32 + 8)};
 }
 
-RowRead read_chunks(const QuantizedRows& rows, int64_t t) {
+// The code of a value at `at` of 256 in the form of ActivationChunk.
+int code_at(const int8_t (&first)[256], const int8_t (&second)[256], int at, bool has_words) {
+  if (!has_words) return 256 * first[at] + second[at];
+  int16_t word;
+  std::memcpy(&word, (at % 2 == 0 ? first : second) + at / 16 * 16 + at % 16 / 2 * 2, sizeof word);
+  return word;
+}
+
+RowRead read_chunks(const QuantizedRows& rows, int64_t t, bool has_words) {
   RowRead read;
   for (int64_t b = 0; b < rows.k / 32; ++b) {
     const auto [c, at] = place(rows.k, b);
     const ActivationChunk& chunk = rows.chunks[t * activation_chunks(rows.k) + c];
     for (int i = 0; i < 32; ++i) {
       const int linear = 32 * at + i, quad = at / 4 * 128 + i / 16 * 64 + at % 4 * 16 + i % 16;
-      read.code.push_back(256 * chunk.high[linear] + chunk.low[linear]);
-      EXPECT_EQ(256 * chunk.quad_high[quad] + chunk.quad_low[quad], read.code.back());
+      read.code.push_back(code_at(chunk.first, chunk.second, linear, has_words));
+      EXPECT_EQ(code_at(chunk.quad_first, chunk.quad_second, quad, has_words), read.code.back());
     }
     read.d.push_back(chunk.d_and_sums[at]);
     read.sums.push_back(chunk.d_and_sums[8 + at]);
@@ -231,7 +240,6 @@ RowRead read_chunks(const QuantizedRows& rows, int64_t t) {
 TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
   std::mt19937 random(1);
   for (const Kernels* isa : supported_kernels()) {
-    const int bias = isa->name == "scalar" || isa->name == "neon" ? 0 : 128;
     for (int round = 0; round < 60; ++round) {
       const int64_t k = round % 2 ? 96 : 576, n_tokens = std::vector<int64_t>{2, kFewTokens, kFineTokens + 1}[round % 3];
       Aligned<float> x = random_floats(k, random);
@@ -242,7 +250,8 @@ TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
       OwnedRows rows(k, n_tokens);
       isa->matmul.quantize(x.data(), rows.view(), 1);
       const ReferenceRow expected(x, n_tokens);
-      const RowRead got = n_tokens < kFewTokens ? read_chunks(rows.view(), 1) : read_row(rows.view(), 1, bias);
+      const RowRead got = n_tokens < kFewTokens ? read_chunks(rows.view(), 1, isa->matmul.has_words)
+                                                  : read_row(rows.view(), 1, isa->matmul.code_bias);
       SCOPED_TRACE(testing::Message() << isa->name << " K " << k << " T " << n_tokens);
       EXPECT_EQ(got.code, expected.code);
       EXPECT_EQ(got.d, expected.d);

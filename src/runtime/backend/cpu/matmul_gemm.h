@@ -15,8 +15,17 @@ inline constexpr int kPanelK = 512;                  // values of a panel; the l
 inline constexpr int kPanelKMax = kPanelK + kChunk;  // values, so that none but a short row has less than a chunk
 static_assert(kPanelRows % 8 == 0 && kPanelK % kChunk == 0);
 
+// With short sums codes keep their offset, and what it adds to a product is taken off with the minima.
+#if defined(LUPO_SHORT_SUMS)
+inline constexpr bool kKeepsOffset = true;
+#else
+inline constexpr bool kKeepsOffset = false;
+#endif
+template <class T>
+inline constexpr bool kHasMin = T::kMin || (kKeepsOffset && T::kOffset != 0);
+
 struct alignas(64) Panel {
-  int8_t codes[kPanelKMax / 4 * kPanelRows * 4];  // [4, kPanelRows, K/4] codes without offset
+  int8_t codes[kPanelKMax / 4 * kPanelRows * 4];  // [4, kPanelRows, K/4] codes, without offset or with it
   float d[kPanelKMax / 16 * kPanelRows];          // [kPanelRows, groups]
   float m[kPanelKMax / 16 * kPanelRows];          // [kPanelRows, groups]
   int32_t start[kPanelKMax / 16 * kPanelRows];    // [kPanelRows, groups] −kActivationBias · Σ of a group's codes
@@ -29,16 +38,23 @@ inline void store_columns(Row row, float* out) {
   for (int r = 0; r < 8; ++r) rows[r] = row(r);
   store_transposed(rows, out, kPanelRows);
 }
-inline void store_scales(const Scales32 (&s)[8], bool has_min, float* d, float* m) {
+template <class T>
+inline void store_scales(const Scales32 (&s)[8], float* d, float* m) {
   store_columns([&](int r) { return low(s[r]); }, d);
-  if (has_min) store_columns([&](int r) { return high(s[r]); }, m);
+  if constexpr (T::kMin) {
+    store_columns([&](int r) { return high(s[r]); }, m);
+  } else if constexpr (kHasMin<T>) {
+    store_columns([&](int r) { return low(s[r]) * broadcast_8(-T::kOffset); }, m);
+  }
 }
-inline void store_scales(const Scales16 (&s)[8], bool has_min, float* d, float* m) {
+template <class T>
+inline void store_scales(const Scales16 (&s)[8], float* d, float* m) {
   store_columns([&](int r) { return low(s[r].d); }, d);
   store_columns([&](int r) { return high(s[r].d); }, d + 8 * kPanelRows);
-  if (!has_min) return;
-  store_columns([&](int r) { return low(s[r].m); }, m);
-  store_columns([&](int r) { return high(s[r].m); }, m + 8 * kPanelRows);
+  if constexpr (!kHasMin<T>) return;
+  const F32x16 factor = broadcast_16(T::kMin ? 1 : -T::kOffset);
+  store_columns([&](int r) { return low((T::kMin ? s[r].m : s[r].d) * factor); }, m);
+  store_columns([&](int r) { return high((T::kMin ? s[r].m : s[r].d) * factor); }, m + 8 * kPanelRows);
 }
 
 // Decodes a chunk of 8 rows into columns `column` … of the panel, from block of 32 values `first` of the panel on.
@@ -48,15 +64,16 @@ inline void fill_chunk(const typename T::Block* const (&rows)[8], int first, int
   const S scales[8] = {T::scales(rows[0]), T::scales(rows[1]), T::scales(rows[2]), T::scales(rows[3]),
                        T::scales(rows[4]), T::scales(rows[5]), T::scales(rows[6]), T::scales(rows[7])};
   const int64_t at = static_cast<int64_t>(first) * (32 / T::kGroup) * kPanelRows + column;
-  store_scales(scales, T::kMin, panel.d + at, panel.m + at);
+  store_scales<T>(scales, panel.d + at, panel.m + at);
   int8_t* out = panel.codes + (static_cast<int64_t>(first) * 8 * kPanelRows + column) * 4;
 #pragma GCC unroll 4
   for (int p = 0; p < kChunk / 64; ++p) {
     Codes even[8], odd[8];
     for (int r = 0; r < 8; ++r) {
       const Codes64 c = T::codes(rows[r], p);
-      even[r] = T::kOffset != 0 ? subtract(low(c), T::kOffset) : low(c);
-      odd[r] = T::kOffset != 0 ? subtract(high(c), T::kOffset) : high(c);
+      constexpr int kSubtracted = kKeepsOffset ? 0 : T::kOffset;
+      even[r] = kSubtracted != 0 ? subtract(low(c), kSubtracted) : low(c);
+      odd[r] = kSubtracted != 0 ? subtract(high(c), kSubtracted) : high(c);
     }
     constexpr int64_t kBlockBytes = 32 * kPanelRows;
     store_transposed(even, out + 2 * p * kBlockBytes, kPanelRows * 4);
@@ -115,15 +132,56 @@ inline void fill_panel(const WeightRows& w, int64_t row, int64_t row_end, int64_
   }
 }
 
+// How many products of a pair of codes up to code_max with a pair of digits a 16-bit sum holds: 1, 2, 4 or 8.
+constexpr int short_sums_of(int code_max) {
+  int n = 1;
+  while (n < 8 && 2 * n * (2 * code_max * 127) <= 32767) n *= 2;
+  return n;
+}
+
 // What a decoded panel still has of its type: few forms, so that each product is compiled once for many types.
-template <int kGroupOfType, bool kWideOfType, bool kMinOfType>
+template <int kGroupOfType, bool kWideOfType, bool kMinOfType, int kShortSumsOfType>
 struct PanelForm {
-  static constexpr int kGroup = kGroupOfType;
+  static constexpr int kGroup = kGroupOfType, kShortSums = kShortSumsOfType;
   static constexpr bool kWide = kWideOfType, kMin = kMinOfType;
 };
 
 // sums + the panel's codes of one group times a digit of the activations; the codes start at `codes`, token t's digits at
 // q + t · q_stride.
+#if defined(LUPO_SHORT_SUMS)
+template <class F, int kTokens>
+[[gnu::always_inline]] inline void add_group(const int8_t* codes, const uint8_t* q, int64_t q_stride,
+                                             IntLanes (&sums)[kTileVectors][kTokens]) {
+  constexpr int kFours = F::kGroup / 4, kOfSum = kFours < F::kShortSums ? kFours : F::kShortSums;
+#pragma GCC unroll 8
+  for (int first = 0; first < kFours; first += kOfSum) {
+    ShortLanes products[kTileVectors][kTokens];
+#pragma GCC unroll 8
+    for (int f = first; f < first + kOfSum; ++f) {
+      IntLanes w[kTileVectors], size[kTileVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) {
+        w[v] = int_load(codes + (f * kPanelRows + v * kLanes) * 4);
+        size[v] = F::kWide ? magnitudes(w[v]) : w[v];
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) {
+        const IntLanes four = load_four(q + t * q_stride + 4 * f);
+#pragma GCC unroll 2
+        for (int v = 0; v < kTileVectors; ++v) {
+          const ShortLanes pairs = short_dot<F::kWide>(size[v], w[v], four);
+          products[v][t] = f == first ? pairs : add_short(products[v][t], pairs);
+        }
+      }
+    }
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) {
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) sums[v][t] = sums[v][t] + widen(products[v][t]);
+    }
+  }
+}
+#else
 template <class F, int kTokens>
 [[gnu::always_inline]] inline void add_group(const int8_t* codes, const uint8_t* q, int64_t q_stride,
                                              IntLanes (&sums)[kTileVectors][kTokens]) {
@@ -140,6 +198,7 @@ template <class F, int kTokens>
     }
   }
 }
+#endif
 
 template <class F, int kDigits, int kTokens>
 [[gnu::always_inline]] inline void multiply_tile(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
@@ -234,7 +293,7 @@ inline void panel_times_all(const Panel& panel, const QuantizedRows& x, int64_t 
 template <class T>
 inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                  Panel& panel) {
-  using Form = PanelForm<T::kGroup, T::kWide, T::kMin>;
+  using Form = PanelForm<T::kGroup, T::kWide, kHasMin<T>, kKeepsOffset ? short_sums_of(T::kCodeMax) : 1>;
   const auto times_all = x.quantized.n_digits() == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     const int n_rows = row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows;

@@ -18,12 +18,14 @@ inline constexpr int64_t kFewTokens = 8;
 // each token. Longer prompts have 8-bit codes, as the reference engine always has.
 inline constexpr int64_t kFineTokens = 64;
 
-// 256 activations of one token, when tokens are few: x ≈ d · c with the code c = 256 · high + low, |high| and |low| <= 127. Of a
-// row whose length K is no multiple of 256 the last chunk holds the last 256 values, with d and sums of those in the chunk before
-// as 0; of a row with K < 256 it is filled up with zeros.
+// 256 activations of one token, when tokens are few: x ≈ d · c with the code c = 256 · high + low, |high| and |low| <= 127. As
+// digits, `first` has the high and `second` the low one of each code. As words (x86 without VNNI), the 16 bytes of each 16 values
+// are eight int16: in `first` the codes of the even values, in `second` of the odd ones. Of a row whose length K is no multiple of
+// 256 the last chunk holds the last 256 values, with d and sums of those in the chunk before as 0; of a row with K < 256 it is
+// filled up with zeros.
 struct alignas(64) ActivationChunk {
-  int8_t high[256], low[256];
-  int8_t quad_high[256], quad_low[256];  // [16, 4, 2, 2] the same, from (16 values, 2 halves, 4 blocks, 2): see Codes128
+  int8_t first[256], second[256];
+  int8_t quad_first[256], quad_second[256];  // [16, 4, 2, 2] the same, from (16 values, 2 halves, 4 blocks, 2): see Codes128
   float d_and_sums[16];  // [8, 2] d of each 32 values; d · Σ c of them, which minima of weights are multiplied with
   float sums_16[16];     // d · Σ c of each 16 values
 };
@@ -36,7 +38,7 @@ struct QuantizedRows {
   int64_t k;                // K
   int64_t n_tokens;         // T
   ActivationChunk* chunks;  // [activation_chunks(K), T] where T < kFewTokens; the rest is not used then
-  uint8_t* q;               // [K, n_digits, T] codes, or high then low digits, in the instruction set's own form (x86: + 128)
+  uint8_t* q;               // [K, n_digits, T] codes, or high then low digits, + MatmulTable::code_bias
   float* d;                 // [K/32, T]
   float* sums;              // [K/32, T]
   float* sums_16;           // [K/16, T]
@@ -76,6 +78,8 @@ struct MatmulTable {
   MatmulKernels (*find)(Type type);
   int64_t (*scratch_bytes)(int64_t k);
   int64_t row_tile;  // rows of a panel: ranges that start at a multiple of it waste nothing
+  int code_bias;       // what is added to the codes of QuantizedRows::q
+  bool has_words;      // the form of ActivationChunk: words, else digits
   // Row t of `out` from x[K].
   void (*quantize)(const float* x, const QuantizedRows& out, int64_t t);
 };

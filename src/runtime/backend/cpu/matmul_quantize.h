@@ -52,19 +52,28 @@ inline BlockCodes quantize_block(const float* values, int32_t code_max) {
 inline int32_t high_digit(int32_t code) { return (code + 128) >> 8; }
 inline int32_t low_digit(int32_t code) { return code - high_digit(code) * 256; }
 
+// 16 codes as ActivationChunk has them.
+inline void put_half(const int32_t* code, int8_t* first, int8_t* second) {
+  for (int i = 0; i < 16; ++i) {
+    if constexpr (kWords) {
+      const int16_t word = static_cast<int16_t>(code[i]);
+      __builtin_memcpy((i % 2 == 0 ? first : second) + i / 2 * 2, &word, 2);
+    } else {
+      first[i] = static_cast<int8_t>(high_digit(code[i]));
+      second[i] = static_cast<int8_t>(low_digit(code[i]));
+    }
+  }
+}
+
 // Blocks first … n − 1 of a chunk; those before belong to the chunk before and count nothing.
 inline void quantize_chunk(const float* x, int first, int n_blocks, ActivationChunk& out) {
   for (int b = 0; b < n_blocks; ++b) {
     const BlockCodes block = quantize_block(x + 32 * b, kCodeMax16);
-    int8_t* quad_high = out.quad_high + b / 4 * 128 + b % 4 * 16;
-    int8_t* quad_low = out.quad_low + b / 4 * 128 + b % 4 * 16;
-    for (int i = 0; i < 32; ++i) {
-      out.high[32 * b + i] = static_cast<int8_t>(high_digit(block.code[i]));
-      out.low[32 * b + i] = static_cast<int8_t>(low_digit(block.code[i]));
-    }
     for (int h = 0; h < 2; ++h) {
-      __builtin_memcpy(quad_high + 64 * h, out.high + 32 * b + 16 * h, 16);
-      __builtin_memcpy(quad_low + 64 * h, out.low + 32 * b + 16 * h, 16);
+      const int at = 32 * b + 16 * h, quad = b / 4 * 128 + 64 * h + b % 4 * 16;
+      put_half(block.code + 16 * h, out.first + at, out.second + at);
+      __builtin_memcpy(out.quad_first + quad, out.first + at, 16);
+      __builtin_memcpy(out.quad_second + quad, out.second + at, 16);
       out.sums_16[2 * b + h] = b < first ? 0 : block.sums[h];
     }
     out.d_and_sums[b] = b < first ? 0 : block.d;

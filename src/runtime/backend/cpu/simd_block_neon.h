@@ -96,6 +96,7 @@ inline Codes64 lookup(const int8_t* table, Codes64 c) {
 inline Codes128 lookup(const int8_t* table, Codes128 c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
 inline constexpr int kActivationBias = 0;
+inline constexpr bool kWords = false;
 inline constexpr int kWideOffset = 0;
 
 inline int32x4_t four_products(int32x4_t sum, uint8x16_t w, uint8x16_t q) {

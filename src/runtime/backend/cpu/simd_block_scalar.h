@@ -91,6 +91,7 @@ inline Codes64 lookup(const int8_t* table, const Codes64& c) {
 inline Codes128 lookup(const int8_t* table, const Codes128& c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
 inline constexpr int kActivationBias = 0;
+inline constexpr bool kWords = false;
 inline constexpr int kWideOffset = 0;
 
 template <bool kWide>

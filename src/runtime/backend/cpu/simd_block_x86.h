@@ -15,27 +15,23 @@ inline __m256i bytes_of(int value) { return _mm256_set1_epi8(static_cast<char>(v
 inline Codes load_32(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
 inline Codes subtract(Codes c, int offset) { return {_mm256_sub_epi8(c.v, bytes_of(offset))}; }
 
-// Activations are stored as q + 128; this gives q.
-inline constexpr int kActivationBias = 128;
-
 // What dot() adds to a wide code.
 #if defined(LUPO_ISA_VNNI)
 inline constexpr int kWideOffset = 128;
+// Activations of a panel's product are stored as q + 128.
+inline constexpr int kActivationBias = 128;
+inline constexpr bool kWords = false;
 #else
 inline constexpr int kWideOffset = 0;
+inline constexpr int kActivationBias = 0;
+inline constexpr bool kWords = true;
+// Sums of the products of 32 codes with activations of 16 bits, whose even and odd codes lie apart: a multiplication of words
+// costs no more than one of bytes, and does both digits.
 template <bool kWide>
-inline __m256i four_products(__m256i w, __m256i a) {
-  const __m256i u = kWide ? _mm256_abs_epi8(w) : w;  // |−128| is 128 as an unsigned byte
-  const __m256i s = kWide ? _mm256_sign_epi8(a, w) : a;
-  return _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1));  // pairs <= 2 · 128 · 127: no saturation
-}
-// The same with activations of two digits.
-template <bool kWide>
-inline __m256i digit_products(__m256i w, const int8_t* high, const int8_t* low) {
-  const __m256i u = kWide ? _mm256_abs_epi8(w) : w, a = load_32(high).v, b = load_32(low).v;
-  const __m256i first = _mm256_maddubs_epi16(u, kWide ? _mm256_sign_epi8(a, w) : a);
-  const __m256i second = _mm256_maddubs_epi16(u, kWide ? _mm256_sign_epi8(b, w) : b);
-  return _mm256_add_epi32(_mm256_madd_epi16(first, _mm256_set1_epi16(256)), _mm256_madd_epi16(second, _mm256_set1_epi16(1)));
+inline __m256i word_products(__m256i w, const int8_t* even, const int8_t* odd) {
+  const __m256i e = kWide ? _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8) : _mm256_and_si256(w, _mm256_set1_epi16(0xff));
+  const __m256i o = kWide ? _mm256_srai_epi16(w, 8) : _mm256_srli_epi16(w, 8);
+  return _mm256_add_epi32(_mm256_madd_epi16(e, load_32(even).v), _mm256_madd_epi16(o, load_32(odd).v));
 }
 #endif
 
@@ -132,7 +128,7 @@ inline FloatLanes load_bf16(const uint16_t* p) {
 #else
 
 inline constexpr int kLanes = 8;
-inline constexpr int kTileVectors = 1, kTileTokens = 4;
+inline constexpr int kTileVectors = 2, kTileTokens = 3;  // 6 float, 6 short sums of 16 registers
 using FloatLanes = F32x8;
 inline FloatLanes lanes_zero() { return zero_8(); }
 inline FloatLanes lanes_load(const float* p) { return load_8(p); }
@@ -173,69 +169,67 @@ inline IntLanes operator+(IntLanes a, IntLanes b) { return {_mm512_add_epi32(a.v
 
 #else
 
-#if defined(LUPO_ISA_AVX512)
-// Without VNNI the byte products are 256 bits wide: vpsignb has no 512-bit form, and the multiplies share one port.
-inline FloatLanes join(__m256i a, __m256i b) { return {_mm512_cvtepi32_ps(_mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1))}; }
+// Panels without VNNI: products of bytes are summed in 16 bits for as long as they fit, then in 32. Codes stay raw (unsigned),
+// activations are signed; of wide codes the signs go over to the activations. The multiplications share their ports, so AVX-512
+// takes them 256 bits at a time as well (and vpsignb has no other form).
+#define LUPO_SHORT_SUMS
+inline constexpr int kHalves = kLanes / 8;
 struct IntLanes {
-  __m256i a, b;
+  __m256i v[kHalves];
 };
-#else
-struct IntLanes {
-  __m256i a;
-};
-#endif
-inline __m256i biased_products(__m256i w, __m256i biased) {  // |w| <= 64: pairs <= 2 · 64 · 255, no saturation
-  return _mm256_madd_epi16(_mm256_maddubs_epi16(biased, w), _mm256_set1_epi16(1));
-}
-template <bool kWide>
-inline __m256i products(__m256i w, __m256i a) {
-  return kWide ? four_products<true>(w, _mm256_xor_si256(a, bytes_of(0x80))) : biased_products(w, a);
-}
-template <bool kWide>
-inline __m256i bias_products(__m256i w) {
-  if (kWide) return _mm256_setzero_si256();
-  return _mm256_slli_epi32(biased_products(w, bytes_of(1)), 7);
-}
-static_assert(kActivationBias == 1 << 7);
+using ShortLanes = IntLanes;  // two 16-bit sums in the place of one of 32
 
-#if defined(LUPO_ISA_AVX512)
+template <class Function>
+[[gnu::always_inline]] inline IntLanes each_half(Function function) {
+  IntLanes out;
+#pragma GCC unroll 2
+  for (int h = 0; h < kHalves; ++h) out.v[h] = function(h);
+  return out;
+}
 inline IntLanes int_load(const void* p) {
-  const __m256i* v = static_cast<const __m256i*>(p);
-  return {_mm256_loadu_si256(v), _mm256_loadu_si256(v + 1)};
+  return each_half([p](int h) { return _mm256_loadu_si256(static_cast<const __m256i*>(p) + h); });
 }
-inline void int_store(void* p, IntLanes x) {
-  __m256i* v = static_cast<__m256i*>(p);
-  _mm256_storeu_si256(v, x.a);
-  _mm256_storeu_si256(v + 1, x.b);
+inline void int_store(void* p, const IntLanes& x) {
+  for (int h = 0; h < kHalves; ++h) _mm256_storeu_si256(static_cast<__m256i*>(p) + h, x.v[h]);
 }
-inline IntLanes int_broadcast(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
-inline FloatLanes to_float(IntLanes x) { return join(x.a, x.b); }
-template <bool kWide>
-inline IntLanes add_dot(IntLanes sum, IntLanes w, IntLanes q) {
-  return {_mm256_add_epi32(sum.a, products<kWide>(w.a, q.a)), _mm256_add_epi32(sum.b, products<kWide>(w.b, q.b))};
+inline IntLanes int_broadcast(int32_t x) {
+  return each_half([x](int) { return _mm256_set1_epi32(x); });
 }
 template <bool kWide>
-inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
-  return {_mm256_sub_epi32(sum.a, bias_products<kWide>(w.a)), _mm256_sub_epi32(sum.b, bias_products<kWide>(w.b))};
+inline IntLanes subtract_bias(const IntLanes& sum, const IntLanes&) {
+  return sum;
 }
-inline IntLanes times_256(IntLanes x) { return {_mm256_slli_epi32(x.a, 8), _mm256_slli_epi32(x.b, 8)}; }
-inline IntLanes operator+(IntLanes x, IntLanes y) { return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)}; }
+inline FloatLanes to_float(const IntLanes& x) {
+#if defined(LUPO_ISA_AVX512)
+  return {_mm512_cvtepi32_ps(_mm512_inserti64x4(_mm512_castsi256_si512(x.v[0]), x.v[1], 1))};
 #else
-inline IntLanes int_load(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
-inline void int_store(void* p, IntLanes x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x.a); }
-inline IntLanes int_broadcast(int32_t x) { return {_mm256_set1_epi32(x)}; }
-inline FloatLanes to_float(IntLanes x) { return {_mm256_cvtepi32_ps(x.a)}; }
-template <bool kWide>
-inline IntLanes add_dot(IntLanes sum, IntLanes w, IntLanes q) {
-  return {_mm256_add_epi32(sum.a, products<kWide>(w.a, q.a))};
-}
-template <bool kWide>
-inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
-  return {_mm256_sub_epi32(sum.a, bias_products<kWide>(w.a))};
-}
-inline IntLanes times_256(IntLanes x) { return {_mm256_slli_epi32(x.a, 8)}; }
-inline IntLanes operator+(IntLanes x, IntLanes y) { return {_mm256_add_epi32(x.a, y.a)}; }
+  return {_mm256_cvtepi32_ps(x.v[0])};
 #endif
+}
+// Products of four codes of each row with four activations, those of a pair added up. w are magnitudes where signs gives signs.
+template <bool kWide>
+inline ShortLanes short_dot(const IntLanes& w, const IntLanes& signs, const IntLanes& a) {
+  return each_half([&](int h) { return _mm256_maddubs_epi16(w.v[h], kWide ? _mm256_sign_epi8(a.v[h], signs.v[h]) : a.v[h]); });
+}
+inline IntLanes magnitudes(const IntLanes& w) {  // that of −128 is 128 as an unsigned byte
+  return each_half([&](int h) { return _mm256_abs_epi8(w.v[h]); });
+}
+inline ShortLanes add_short(const ShortLanes& x, const ShortLanes& y) {
+  return each_half([&](int h) {
+    __m256i sum = _mm256_add_epi16(x.v[h], y.v[h]);
+    asm("" : "+x"(sum));  // else the compiler makes a tree of a chain of sums, whose leaves do not fit into the registers
+    return sum;
+  });
+}
+inline IntLanes widen(const ShortLanes& x) {
+  return each_half([&](int h) { return _mm256_madd_epi16(x.v[h], _mm256_set1_epi16(1)); });
+}
+inline IntLanes times_256(const IntLanes& x) {
+  return each_half([&](int h) { return _mm256_slli_epi32(x.v[h], 8); });
+}
+inline IntLanes operator+(const IntLanes& x, const IntLanes& y) {
+  return each_half([&](int h) { return _mm256_add_epi32(x.v[h], y.v[h]); });
+}
 
 #endif
 

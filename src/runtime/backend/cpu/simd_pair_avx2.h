@@ -61,11 +61,23 @@ inline Codes add_where_32(Codes c, uint32_t bits, int value) {
 inline Codes64 add_where(Codes64 c, uint32_t bits_a, uint32_t bits_b, int value) {
   return {add_where_32(c.a, bits_a, value), add_where_32(c.b, bits_b, value)};
 }
+// Bytes of ones where a bit of the 16 of each half is set: bits 0 … 15 of both words, or 16 … 31.
+inline __m256i is_set_of_two(__m256i words, int half) {
+  const __m256i byte_of = _mm256_set_epi64x(0x0101010101010101, 0, 0x0101010101010101, 0);
+  const __m256i bit_of = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+  const __m256i spread = _mm256_shuffle_epi8(words, _mm256_add_epi8(byte_of, bytes_of(2 * half)));
+  return _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit_of), bit_of);
+}
+inline __m256i two_words(uint32_t a, uint32_t b) {
+  return _mm256_blend_epi32(_mm256_set1_epi32(static_cast<int>(a)), _mm256_set1_epi32(static_cast<int>(b)), 0xf0);
+}
+inline Codes add_where_two(Codes c, __m256i words, int half, int value) {
+  return {_mm256_or_si256(c.v, _mm256_and_si256(is_set_of_two(words, half), bytes_of(value)))};
+}
 inline Codes128 add_where(Codes128 c, uint32_t a, uint32_t b, uint32_t d, uint32_t e, int value) {
-  const auto low_halves = [](uint32_t x, uint32_t y) { return (x & 0xffff) | y << 16; };
-  const auto high_halves = [](uint32_t x, uint32_t y) { return x >> 16 | (y & 0xffff0000); };
-  return {add_where(c.low, low_halves(a, b), low_halves(d, e), value),
-          add_where(c.high, high_halves(a, b), high_halves(d, e), value)};
+  const __m256i first = two_words(a, b), second = two_words(d, e);
+  return {Codes64{add_where_two(c.low.a, first, 0, value), add_where_two(c.low.b, second, 0, value)},
+          Codes64{add_where_two(c.high.a, first, 1, value), add_where_two(c.high.b, second, 1, value)}};
 }
 inline Codes negate_where_32(Codes c, uint32_t bits) {
   const __m256i ones = is_set(bits);
@@ -88,12 +100,12 @@ inline Codes64 lookup(const int8_t* table, Codes64 c) {
 inline Codes128 lookup(const int8_t* table, Codes128 c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
 template <bool kWide>
-inline I32x16 dot(Codes64 w, const int8_t* high, const int8_t* low) {
-  return {digit_products<kWide>(w.a.v, high, low), digit_products<kWide>(w.b.v, high + 32, low + 32)};
+inline I32x16 dot(Codes64 w, const int8_t* even, const int8_t* odd) {
+  return {word_products<kWide>(w.a.v, even, odd), word_products<kWide>(w.b.v, even + 32, odd + 32)};
 }
 template <bool kWide>
-inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
-  const I32x16 first = dot<kWide>(w.low, high, low), second = dot<kWide>(w.high, high + 64, low + 64);
+inline I32x16 dot_quad(Codes128 w, const int8_t* even, const int8_t* odd) {
+  const I32x16 first = dot<kWide>(w.low, even, odd), second = dot<kWide>(w.high, even + 64, odd + 64);
   return {_mm256_add_epi32(first.a, second.a), _mm256_add_epi32(first.b, second.b)};
 }
 

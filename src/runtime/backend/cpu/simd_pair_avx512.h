@@ -99,14 +99,13 @@ inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
 }
 #else
 template <bool kWide>
-inline I32x16 dot(Codes64 w, const int8_t* high, const int8_t* low) {
-  const __m256i first = digit_products<kWide>(lupo::cpu::low(w).v, high, low);
-  const __m256i second = digit_products<kWide>(lupo::cpu::high(w).v, high + 32, low + 32);
+inline I32x16 dot(Codes64 w, const int8_t* even, const int8_t* odd) {
+  const __m256i first = word_products<kWide>(low(w).v, even, odd), second = word_products<kWide>(high(w).v, even + 32, odd + 32);
   return {_mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1)};
 }
 template <bool kWide>
-inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
-  const I32x16 first = dot<kWide>(w.low, high, low), second = dot<kWide>(w.high, high + 64, low + 64);
+inline I32x16 dot_quad(Codes128 w, const int8_t* even, const int8_t* odd) {
+  const I32x16 first = dot<kWide>(w.low, even, odd), second = dot<kWide>(w.high, even + 64, odd + 64);
   return {_mm512_add_epi32(first.v, second.v)};
 }
 #endif

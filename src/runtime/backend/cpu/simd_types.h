@@ -5,6 +5,7 @@
 //   kElements its values: 32, 64, 128 or 256
 //   kGroup    values that share a scale: 32 or 16
 //   kOffset   what to subtract from a raw code to get c of w = d · c + m
+//   kCodeMax  the greatest raw code, or magnitude of one where they are kWide
 //   kWide     codes are −128…127 in two's complement and not 0…127
 //   kMin      there is an m
 //   kNibbles  values j and j + 16 of a block of 32 share a byte: there is a quad()
