@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "runtime/backend/cpu/isa.h"
+#include "runtime/backend/tested_kernels.h"
 
 namespace lupo::cpu {
 namespace {
@@ -189,7 +189,7 @@ TEST_P(Attention, Store) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, Attention, testing::ValuesIn(supported_kernels().begin(), supported_kernels().end()),
+INSTANTIATE_TEST_SUITE_P(Isa, Attention, testing::ValuesIn(tested_kernels().begin(), tested_kernels().end()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "quant/tolerance.h"
 #include "runtime/backend/cpu/isa.h"
 #include "runtime/backend/matmul_data.h"
+#include "runtime/backend/tested_kernels.h"
 
 namespace lupo::cpu {
 namespace {
@@ -81,7 +82,7 @@ TEST_P(MatmulTest, AgreesWithExactProducts) {
   const int64_t block = type().block_elements;
   // K: one block, an odd number of them, and the widths of real models, which leave a short last chunk or panel.
   const std::set<int64_t> widths{block, 3 * block, whole_blocks(576), whole_blocks(896)};
-  for (const Kernels* isa : supported_kernels()) {
+  for (const Kernels* isa : tested_kernels()) {
     for (int64_t k : widths) {
       for (int64_t n_tokens : {1, 2, 3, 4, 5, 8, 9, 13}) check(*isa, {n_tokens % 2 ? 33 : 7, k, n_tokens});
     }
@@ -100,7 +101,7 @@ TEST_P(MatmulTest, AgreesWithExactProducts) {
 
 TEST_P(MatmulTest, StaysNearTheProductOfUnroundedActivations) {
   const int64_t k = whole_blocks(896), rows = 16;
-  for (const Kernels* isa : supported_kernels()) {
+  for (const Kernels* isa : tested_kernels()) {
     for (int64_t n_tokens : {int64_t{1}, kFewTokens + 1, kFineTokens + 1}) {
       const MatmulKernels kernels = isa->matmul.find(type().id);
       const Aligned<std::byte> weight = random_blocks(type(), rows * k / type().block_elements, random_);
@@ -142,7 +143,7 @@ TEST_P(MatmulTest, ReadsNothingBehindTheWeight) {
     std::byte* end = static_cast<std::byte*>(memory) + mapped;
     ASSERT_EQ(mprotect(end, static_cast<size_t>(page), PROT_NONE), 0);
     std::ranges::copy(weight, end - bytes);
-    for (const Kernels* isa : supported_kernels()) {
+    for (const Kernels* isa : tested_kernels()) {
       for (int64_t n_tokens : {1, 3, 9}) {
         const Aligned<float> x = random_floats(k * n_tokens, random_);
         OwnedRows quantized(k, n_tokens);
@@ -177,7 +178,7 @@ INSTANTIATE_TEST_SUITE_P(Types, MatmulTest, testing::ValuesIn(decodable_types())
                          [](const auto& param) { return std::string(param.param->name); });
 
 TEST(MatmulTable, HasKernelsForEveryTypeOfWeights) {
-  for (const Kernels* isa : supported_kernels()) {
+  for (const Kernels* isa : tested_kernels()) {
     for (const TypeInfo* type : decodable_types())
       EXPECT_EQ(isa->matmul.find(type->id).is_fallback, type->id == Type::q8_1 || type->id == Type::q8_k)  // never weights
           << isa->name << " " << type->name;
@@ -239,7 +240,7 @@ RowRead read_chunks(const QuantizedRows& rows, int64_t t, bool has_words) {
 
 TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
   std::mt19937 random(1);
-  for (const Kernels* isa : supported_kernels()) {
+  for (const Kernels* isa : tested_kernels()) {
     for (int round = 0; round < 60; ++round) {
       const int64_t k = round % 2 ? 96 : 576, n_tokens = std::vector<int64_t>{2, kFewTokens, kFineTokens + 1}[round % 3];
       Aligned<float> x = random_floats(k, random);
@@ -265,7 +266,7 @@ TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
 }
 
 TEST(Quantize, LetsNanAndInfinityThrough) {
-  for (const Kernels* isa : supported_kernels()) {
+  for (const Kernels* isa : tested_kernels()) {
     for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       for (int64_t n_tokens : {int64_t{1}, kFewTokens}) {
         std::vector<float> x(64, 1.0f);

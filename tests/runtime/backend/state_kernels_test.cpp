@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "runtime/backend/cpu/isa.h"
+#include "runtime/backend/tested_kernels.h"
 #include "runtime/backend/vector_data.h"
 
 namespace lupo::cpu {
@@ -102,7 +102,7 @@ TEST_P(StateKernels, Delta) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, StateKernels, testing::ValuesIn(supported_kernels().begin(), supported_kernels().end()),
+INSTANTIATE_TEST_SUITE_P(Isa, StateKernels, testing::ValuesIn(tested_kernels().begin(), tested_kernels().end()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace

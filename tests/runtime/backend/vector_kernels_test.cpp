@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "graph/ops/op.h"
-#include "runtime/backend/cpu/isa.h"
+#include "runtime/backend/tested_kernels.h"
 #include "runtime/backend/vector_data.h"
 
 namespace lupo::cpu {
@@ -122,7 +122,7 @@ TEST_P(Vectors, Elementwise) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, Vectors, testing::ValuesIn(supported_kernels().begin(), supported_kernels().end()),
+INSTANTIATE_TEST_SUITE_P(Isa, Vectors, testing::ValuesIn(tested_kernels().begin(), tested_kernels().end()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace

@@ -175,8 +175,8 @@ inline F32x16 strided_halves(const void* p) {
     for (int i = 0; i < 16; ++i) picks.lane[i] = 2 * (i % 8) + ((i < 8 ? kA : kB) + i % 8 * kStride) / 2 % 2;
     return picks;
   }();
-  const __m512 halves = _mm512_cvtph_ps(_mm512_castsi512_si256(strided_words<kStride, kA>(p)));
-  return {_mm512_permutexvar_ps(load_64(kKept.lane).v, halves)};
+  const __m512i words = strided_words<kStride, kA>(p);
+  return {_mm512_permutexvar_ps(load_64(kKept.lane).v, _mm512_cvtph_ps(_mm512_castsi512_si256(words)))};
 }
 
 inline F32x16 twice(F32x8 a) {

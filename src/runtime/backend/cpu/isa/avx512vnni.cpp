@@ -9,7 +9,9 @@
 #include "quant/type.h"
 #include "runtime/backend/cpu/kernels.h"
 
+#if !defined(LUPO_EMULATED)
 #pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#endif
 #define LUPO_ISA avx512vnni
 #define LUPO_ISA_X86
 #define LUPO_ISA_AVX512
