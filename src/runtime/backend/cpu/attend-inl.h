@@ -7,13 +7,16 @@ namespace lupo::cpu {
 namespace {
 namespace simd {
 
-// One of these for each cell type: W values of a row from element i on (a multiple of W), and the first n < W of them. The types
-// in blocks have no partial loads, since 32 is a multiple of W.
+// One of these for each cell type. at(row, i): W values of a row from element i on, a multiple of W; part: the first n < W of
+// them (the types in blocks have none, since 32 is a multiple of W). Where kScaled, at() leaves out the factor scale(row, i), which
+// the 32 values around i share.
 struct F32Cell {
+  static constexpr bool kScaled = false;
   static Vec at(const std::byte* row, int64_t i) { return load(reinterpret_cast<const float*>(row) + i); }
   static Vec part(const std::byte* row, int64_t i, int64_t n) { return load_part(reinterpret_cast<const float*>(row) + i, n); }
 };
 struct F16Cell {
+  static constexpr bool kScaled = false;
   static Vec at(const std::byte* row, int64_t i) { return load_half(reinterpret_cast<const uint16_t*>(row) + i); }
   static Vec part(const std::byte* row, int64_t i, int64_t n) {
     Vec v{};
@@ -22,6 +25,7 @@ struct F16Cell {
   }
 };
 struct Bf16Cell {
+  static constexpr bool kScaled = false;
   static Vec at(const std::byte* row, int64_t i) { return load_bfloat(reinterpret_cast<const uint16_t*>(row) + i); }
   static Vec part(const std::byte* row, int64_t i, int64_t n) {
     VecI v{};
@@ -29,24 +33,27 @@ struct Bf16Cell {
     return (Vec)v;
   }
 };
+inline float scale_of_block(const std::byte* block) {
+  uint16_t scale;
+  __builtin_memcpy(&scale, block, sizeof scale);
+  return half_value(scale);
+}
 // 32 values: half d, int8 q[32]; value = d · q.
 struct Q8Cell {
+  static constexpr bool kScaled = true;
+  static float scale(const std::byte* row, int64_t i) { return scale_of_block(row + i / 32 * 34); }
   static Vec at(const std::byte* row, int64_t i) {
-    const std::byte* block = row + i / 32 * 34;
-    uint16_t scale;
-    __builtin_memcpy(&scale, block, sizeof scale);
-    return to_float(widen_i8(reinterpret_cast<const int8_t*>(block) + 2 + i % 32)) * splat(half_value(scale));
+    return to_float(widen_i8(reinterpret_cast<const int8_t*>(row + i / 32 * 34) + 2 + i % 32));
   }
   static Vec part(const std::byte*, int64_t, int64_t) { return Vec{}; }
 };
 // 32 values: half d, 16 bytes; byte j holds value j in its low and value j + 16 in its high half; value = d · (q − 8).
 struct Q4Cell {
+  static constexpr bool kScaled = true;
+  static float scale(const std::byte* row, int64_t i) { return scale_of_block(row + i / 32 * 18); }
   static Vec at(const std::byte* row, int64_t i) {
-    const std::byte* block = row + i / 32 * 18;
-    uint16_t scale;
-    __builtin_memcpy(&scale, block, sizeof scale);
-    const VecI codes = widen_u8(reinterpret_cast<const uint8_t*>(block) + 2 + i % 16) >> (i % 32 / 16 * 4) & 15;
-    return to_float(codes - 8) * splat(half_value(scale));
+    const uint8_t* codes = reinterpret_cast<const uint8_t*>(row + i / 32 * 18) + 2;
+    return to_float((widen_u8(codes + i % 16) >> (i % 32 / 16 * 4) & 15) - 8);
   }
   static Vec part(const std::byte*, int64_t, int64_t) { return Vec{}; }
 };
@@ -100,25 +107,43 @@ inline const std::byte* cell_of(const Cells& cells, int64_t position) {
 // Lower than any score, yet finite, so that maximum − maximum is a number.
 constexpr float kScoreMin = -1e30f;
 
-// scores[m][j] = q[m] · k[j] for M rows of the group and the keys of a block. q: [Dp, M].
+// scores[m · kBlockKeys + j] = q[m] · k[j] for M rows of the group and K keys, which lie k.cell_bytes apart from `row` on. q:
+// [Dp, M].
+template <class Cell, int M, int K>
+[[gnu::always_inline]] inline void scores_of_keys(const Cells& k, const std::byte* row, const float* q, float* scores) {
+  constexpr int64_t kStep = Cell::kScaled ? 32 : W;
+  const int64_t width = k.width, stride = padded_width(width), whole = width / kStep * kStep;
+  Vec sum[K * M]{};
+  for (int64_t begin = 0; begin < whole; begin += kStep) {
+    [[maybe_unused]] Vec scale[K];
+    if constexpr (Cell::kScaled)
+      for (int j = 0; j < K; ++j) scale[j] = splat(Cell::scale(row + j * k.cell_bytes, begin));
+    for (int64_t i = begin; i < begin + kStep; i += W)
+      for (int j = 0; j < K; ++j) {
+        Vec key = Cell::at(row + j * k.cell_bytes, i);
+        if constexpr (Cell::kScaled) key *= scale[j];
+        for (int m = 0; m < M; ++m) sum[j * M + m] = fma(key, load(q + m * stride + i), sum[j * M + m]);
+      }
+  }
+  for (int j = 0; whole < width && j < K; ++j) {
+    const Vec key = Cell::part(row + j * k.cell_bytes, whole, width - whole);
+    for (int m = 0; m < M; ++m) sum[j * M + m] = fma(key, load(q + m * stride + whole), sum[j * M + m]);
+  }
+  float sums[K * M];
+  sum_lanes<K * M>(sum, sums);
+  for (int j = 0; j < K; ++j)
+    for (int m = 0; m < M; ++m) scores[m * kBlockKeys + j] = sums[j * M + m];
+}
+
+// Several keys at once pay for a single row, which has one sum to wait for.
 template <class Cell, int M>
 inline void stream_scores(const Cells& k, KeyBlock block, const float* q, float* scores) {
-  const int64_t width = k.width, stride = padded_width(width), whole = width / W * W;
+  constexpr int K = M == 1 ? 8 : 1;
   const std::byte* row = cell_of(k, block.begin);
-  for (int64_t j = 0; j < block.size(); ++j, row += k.cell_bytes) {
-    Vec sum[M]{};
-    for (int64_t i = 0; i < whole; i += W) {
-      const Vec key = Cell::at(row, i);
-      for (int m = 0; m < M; ++m) sum[m] = fma(key, load(q + m * stride + i), sum[m]);
-    }
-    if (whole < width) {
-      const Vec key = Cell::part(row, whole, width - whole);
-      for (int m = 0; m < M; ++m) sum[m] = fma(key, load(q + m * stride + whole), sum[m]);
-    }
-    float sums[M];
-    sum_lanes<M>(sum, sums);
-    for (int m = 0; m < M; ++m) scores[m * kBlockKeys + j] = sums[m];
-  }
+  int64_t j = 0;
+  for (; j + K <= block.size(); j += K) scores_of_keys<Cell, M, K>(k, row + j * k.cell_bytes, q, scores + j);
+  if constexpr (K > 1)
+    for (; j < block.size(); ++j) scores_of_keys<Cell, M, 1>(k, row + j * k.cell_bytes, q, scores + j);
 }
 
 // out[m] = out[m] · alpha[m] + Σ_j weights[m][j] · v[j], N vectors of each row at element i.
@@ -141,10 +166,28 @@ inline void stream_values_at(const Cells& v, KeyBlock block, const float* weight
 
 template <class Cell, int M>
 inline void stream_values(const Cells& v, KeyBlock block, const float* weights, const float* alpha, float* out) {
+  constexpr int N = M <= 4 || W == 16 ? 2 : 1;  // 16 sums do not fit into 16 registers
   int64_t i = 0;
-  for (; i + 2 * W <= v.width; i += 2 * W) stream_values_at<Cell, M, 2>(v, block, weights, alpha, i, 0, out);
+  for (; i + N * W <= v.width; i += N * W) stream_values_at<Cell, M, N>(v, block, weights, alpha, i, 0, out);
   for (; i + W <= v.width; i += W) stream_values_at<Cell, M, 1>(v, block, weights, alpha, i, 0, out);
   if (i < v.width) stream_values_at<Cell, M, 1>(v, block, weights, alpha, i, v.width - i, out);
+}
+
+// The same of a type in blocks: the scale of 32 values of a key goes into the key's weights, in `scaled` [kBlockKeys, M + 1].
+template <class Cell, int M>
+inline void stream_scaled_values(const Cells& v, KeyBlock block, const float* weights, const float* alpha, float* out,
+                                 float* scaled) {
+  constexpr int N = M <= 4 || W == 16 ? 2 : 1;
+  float* scales = scaled + M * kBlockKeys;
+  const int64_t n_keys = block.size();
+  for (int64_t begin = 0; begin < v.width; begin += 32) {
+    const std::byte* row = cell_of(v, block.begin);
+    for (int64_t j = 0; j < n_keys; ++j) scales[j] = Cell::scale(row + j * v.cell_bytes, begin);
+    for (int m = 0; m < M; ++m)
+      map(
+          scaled + m * kBlockKeys, n_keys, [&](Vec weight, Vec scale) { return weight * scale; }, weights + m * kBlockKeys, scales);
+    for (int64_t i = begin; i < begin + 32; i += N * W) stream_values_at<Cell, M, N>(v, block, scaled, alpha, i, 0, out);
+  }
 }
 
 // n scores become weights relative to the row's new maximum; gives what the row's older sums are to be multiplied with.
@@ -184,7 +227,13 @@ inline void stream_block(const AttendTask& task, KeyBlock block, int64_t row, fl
       scores[m * kBlockKeys + j] -= task.slopes[row + m] * (away < 0 ? -away : away);
     }
   for (int m = 0; m < M; ++m) alpha[m] = soften(scores + m * kBlockKeys, block.size(), task.softcap, top[m], sum[m]);
-  with_cell(task.v.type, [&](auto cell) { stream_values<decltype(cell), M>(task.v, block, scores, alpha, out); });
+  with_cell(task.v.type, [&](auto cell) {
+    using Cell = decltype(cell);
+    if constexpr (Cell::kScaled)
+      stream_scaled_values<Cell, M>(task.v, block, scores, alpha, out, scores + M * kBlockKeys);
+    else
+      stream_values<Cell, M>(task.v, block, scores, alpha, out);
+  });
 }
 
 void stream(const AttendTask& task, float* partial, float* scratch) {
@@ -248,15 +297,19 @@ inline void product_block(const float* a, int64_t a_row, int64_t a_col, const fl
     for (int n = 0; n < N; ++n) store(c + r * kTileRows + n * W, sum[r][n]);
 }
 
-// The same for n_rows rows, a multiple of 4, and n_columns lanes, a multiple of W.
+// The same for n_rows rows, a multiple of 4, and n_columns lanes, a multiple of W. With 16 registers 12 accumulators hide the
+// latency where 8 just do not.
 inline void product(const float* a, int64_t a_row, int64_t a_col, const float* b, int64_t n_inner, const float* factor, float* c,
                     int64_t n_rows, int64_t n_columns) {
-  constexpr int kWide = W == 16 ? 4 : 2;  // 16 or 8 accumulators: enough to hide the latency, few enough for the registers
+  constexpr int kWide = W == 16 ? 4 : 2, kTall = W == 8 ? 6 : 4;
   for (int64_t m = 0; m < n_columns;) {
     const bool wide = n_columns - m >= kWide * W;
-    for (int64_t i = 0; i < n_rows; i += 4) {
-      const auto block = wide ? product_block<4, kWide> : product_block<4, 1>;
+    const int64_t tall_end = wide ? n_rows / (2 * kTall) * (2 * kTall) : 0;  // a multiple of 4, too
+    for (int64_t i = 0; i < n_rows;) {
+      const bool tall = i < tall_end;
+      const auto block = tall ? product_block<kTall, kWide> : wide ? product_block<4, kWide> : product_block<4, 1>;
       block(a + i * a_row, a_row, a_col, b + m, n_inner, factor ? factor + m : nullptr, c + i * kTileRows + m);
+      i += tall ? kTall : 4;
     }
     m += wide ? kWide * W : W;
   }
@@ -292,6 +345,12 @@ inline void decode_cells(const Cells& cells, KeyBlock block, float* rows) {
     const std::byte* source = cell_of(cells, block.begin);
     for (int64_t j = 0; j < block.size(); ++j, source += cells.cell_bytes, rows += stride) {
       int64_t i = 0;
+      if constexpr (Cell::kScaled) {
+        for (; i < width; i += 32) {
+          const Vec scale = splat(Cell::scale(source, i));
+          for (int64_t at = i; at < i + 32; at += W) store(rows + at, Cell::at(source, at) * scale);
+        }
+      }
       for (; i + W <= width; i += W) store(rows + i, Cell::at(source, i));
       if (i < width) store(rows + i, Cell::part(source, i, width - i));
     }
