@@ -192,13 +192,18 @@ struct RowRead {
   std::vector<float> d, sums, sums_16;  // [K/32], [K/32], [K/16]
 };
 
-RowRead read_row(const QuantizedRows& rows, int64_t t, int bias) {
+RowRead read_row(const QuantizedRows& rows, int64_t t, const MatmulTable& form) {
   RowRead read;
   const int64_t k = rows.k;
   for (int64_t i = 0; i < k; ++i) {
     const uint8_t* q = rows.q + t * rows.n_digits() * k + i;
-    const int first = static_cast<int8_t>(q[0] - bias);
-    read.code.push_back(rows.n_digits() == 2 ? 256 * first + static_cast<int8_t>(q[k] - bias) : first);
+    const int first = static_cast<int8_t>(q[0] - form.code_bias);
+    if (rows.n_digits() == 1)
+      read.code.push_back(first);
+    else if (form.has_words)
+      read.code.push_back(reinterpret_cast<const int16_t*>(rows.q)[t * k + i]);
+    else
+      read.code.push_back(256 * first + static_cast<int8_t>(q[k] - form.code_bias));
   }
   read.d.assign(rows.d + t * k / 32, rows.d + (t + 1) * k / 32);
   read.sums.assign(rows.sums + t * k / 32, rows.sums + (t + 1) * k / 32);
@@ -252,7 +257,7 @@ TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
       isa->matmul.quantize(x.data(), rows.view(), 1);
       const ReferenceRow expected(x, n_tokens);
       const RowRead got = n_tokens < kFewTokens ? read_chunks(rows.view(), 1, isa->matmul.has_words)
-                                                  : read_row(rows.view(), 1, isa->matmul.code_bias);
+                                                  : read_row(rows.view(), 1, isa->matmul);
       SCOPED_TRACE(testing::Message() << isa->name << " K " << k << " T " << n_tokens);
       EXPECT_EQ(got.code, expected.code);
       EXPECT_EQ(got.d, expected.d);

@@ -16,11 +16,7 @@ inline constexpr int kPanelKMax = kPanelK + kChunk;  // values, so that none but
 static_assert(kPanelRows % 8 == 0 && kPanelK % kChunk == 0);
 
 // With short sums codes keep their offset, and what it adds to a product is taken off with the minima.
-#if defined(LUPO_SHORT_SUMS)
-inline constexpr bool kKeepsOffset = true;
-#else
-inline constexpr bool kKeepsOffset = false;
-#endif
+inline constexpr bool kKeepsOffset = kWords;
 template <class T>
 inline constexpr bool kHasMin = T::kMin || (kKeepsOffset && T::kOffset != 0);
 
@@ -29,6 +25,7 @@ struct alignas(64) Panel {
   float d[kPanelKMax / 16 * kPanelRows];          // [kPanelRows, groups]
   float m[kPanelKMax / 16 * kPanelRows];          // [kPanelRows, groups]
   int32_t start[kPanelKMax / 16 * kPanelRows];    // [kPanelRows, groups] −kActivationBias · Σ of a group's codes
+  int16_t words[kWords ? kPanelKMax * kPanelRows : 2];  // [2, kPanelRows, K/2] the codes, for 16-bit activations
 };
 
 // Float i of row r goes to out[i · kPanelRows + r].
@@ -144,6 +141,8 @@ template <int kGroupOfType, bool kWideOfType, bool kMinOfType, int kShortSumsOfT
 struct PanelForm {
   static constexpr int kGroup = kGroupOfType, kShortSums = kShortSumsOfType;
   static constexpr bool kWide = kWideOfType, kMin = kMinOfType;
+  // Codes are multiplied as words, whatever the activations have: bytes would have to swap signs and be widened each time.
+  static constexpr bool kAlwaysWords = kWords && kWide && kShortSums == 1;
 };
 
 // sums + the panel's codes of one group times a digit of the activations; the codes start at `codes`, token t's digits at
@@ -200,17 +199,35 @@ template <class F, int kTokens>
 }
 #endif
 
+// Scales the products of group g into the float sums.
+template <class F, int kTokens>
+[[gnu::always_inline]] inline void add_scaled(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin, int g,
+                                              const IntLanes (&products)[kTileVectors][kTokens],
+                                              FloatLanes (&sums)[kTileVectors][kTokens]) {
+  const float* da = x.d + (token * x.k + k_begin) / 32 + g / (32 / F::kGroup);
+  const float* minima = (F::kGroup == 32 ? x.sums : x.sums_16) + (token * x.k + k_begin) / F::kGroup + g;
+#pragma GCC unroll 2
+  for (int v = 0; v < kTileVectors; ++v) {
+    const int64_t at = static_cast<int64_t>(g) * kPanelRows + v * kLanes;
+    const FloatLanes d = lanes_load(panel.d + at);
+#pragma GCC unroll 8
+    for (int t = 0; t < kTokens; ++t)
+      sums[v][t] = fma(to_float(products[v][t]), d * lanes_broadcast(da[t * (x.k / 32)]), sums[v][t]);
+    if constexpr (F::kMin) {
+      const FloatLanes m = lanes_load(panel.m + at);
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) sums[v][t] = fma(m, lanes_broadcast(minima[t * (x.k / F::kGroup)]), sums[v][t]);
+    }
+  }
+}
+
 template <class F, int kDigits, int kTokens>
 [[gnu::always_inline]] inline void multiply_tile(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
                                                  int n_blocks, FloatLanes (&sums)[kTileVectors][kTokens]) {
-  constexpr int kGroupsOfBlock = 32 / F::kGroup;
   const int64_t q_stride = kDigits * x.k;
   const uint8_t* q = x.q + token * q_stride + k_begin;
-  const float* da = x.d + (token * x.k + k_begin) / 32;
-  const float* minima = F::kGroup == 32 ? x.sums + (token * x.k + k_begin) / 32 : x.sums_16 + (token * x.k + k_begin) / 16;
-  const int64_t d_stride = x.k / 32, min_stride = x.k / F::kGroup;
   const int8_t* codes = panel.codes;
-  for (int g = 0; g < n_blocks * kGroupsOfBlock; ++g, codes += F::kGroup * kPanelRows, q += F::kGroup) {
+  for (int g = 0; g < n_blocks * (32 / F::kGroup); ++g, codes += F::kGroup * kPanelRows, q += F::kGroup) {
     IntLanes start[kTileVectors], products[kTileVectors][kTokens];
 #pragma GCC unroll 2
     for (int v = 0; v < kTileVectors; ++v) {
@@ -228,23 +245,65 @@ template <class F, int kDigits, int kTokens>
       }
       add_group<F, kTokens>(codes, q + x.k, q_stride, products);
     }
-#pragma GCC unroll 2
-    for (int v = 0; v < kTileVectors; ++v) {
-      const int64_t at = static_cast<int64_t>(g) * kPanelRows + v * kLanes;
-      const FloatLanes d = lanes_load(panel.d + at);
-#pragma GCC unroll 8
-      for (int t = 0; t < kTokens; ++t) {
-        const FloatLanes scale = d * lanes_broadcast(da[t * d_stride + g / kGroupsOfBlock]);
-        sums[v][t] = fma(to_float(products[v][t]), scale, sums[v][t]);
-      }
-      if constexpr (F::kMin) {
-        const FloatLanes m = lanes_load(panel.m + at);
-#pragma GCC unroll 8
-        for (int t = 0; t < kTokens; ++t) sums[v][t] = fma(m, lanes_broadcast(minima[t * min_stride + g]), sums[v][t]);
-      }
-    }
+    add_scaled<F, kTokens>(panel, x, token, k_begin, g, products, sums);
   }
 }
+
+#if defined(LUPO_SHORT_SUMS)
+// The same with words; q is where the first token's begin, the next one's q_stride words on.
+template <class F, int kTokens>
+[[gnu::always_inline]] inline void multiply_words(const Panel& panel, const int16_t* q, int64_t q_stride, const QuantizedRows& x,
+                                                  int64_t token, int64_t k_begin, int n_blocks,
+                                                  FloatLanes (&sums)[kTileVectors][kTokens]) {
+  const int16_t* words = panel.words;
+  for (int g = 0; g < n_blocks * (32 / F::kGroup); ++g, words += F::kGroup * kPanelRows, q += F::kGroup) {
+    IntLanes products[kTileVectors][kTokens];
+#pragma GCC unroll 2
+    for (int v = 0; v < kTileVectors; ++v) {
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) products[v][t] = int_broadcast(0);
+    }
+#pragma GCC unroll 16
+    for (int pair = 0; pair < F::kGroup / 2; ++pair) {
+      IntLanes w[kTileVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) w[v] = int_load(words + (pair * kPanelRows + v * kLanes) * 2);
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) {
+        const IntLanes two = load_four(reinterpret_cast<const uint8_t*>(q + t * q_stride + 2 * pair));
+#pragma GCC unroll 2
+        for (int v = 0; v < kTileVectors; ++v) products[v][t] = add_words(products[v][t], w[v], two);
+      }
+    }
+    add_scaled<F, kTokens>(panel, x, token, k_begin, g, products, sums);
+  }
+}
+
+template <class F>
+inline void widen_panel(int n_blocks, Panel& panel) {
+  constexpr int64_t kFour = 4 * kPanelRows;
+  for (int64_t f = 0; f < n_blocks * 8; ++f) {
+    for (int v = 0; v < kTileVectors; ++v)
+      widen_fours<F::kWide>(panel.codes + f * kFour + v * kLanes * 4, panel.words + f * kFour + v * kLanes * 2, kFour / 2);
+  }
+}
+
+// The words of the activations: as they are, or made of bytes.
+template <class F, int kDigits, int kTokens>
+[[gnu::always_inline]] inline void multiply_tile_of_words(const Panel& panel, const QuantizedRows& x, int64_t token,
+                                                          int64_t k_begin, int n_blocks,
+                                                          FloatLanes (&sums)[kTileVectors][kTokens]) {
+  if constexpr (kDigits == 2) {
+    const int16_t* q = reinterpret_cast<const int16_t*>(x.q) + token * x.k + k_begin;
+    return multiply_words<F, kTokens>(panel, q, x.k, x, token, k_begin, n_blocks, sums);
+  }
+  alignas(64) int16_t q[kTokens * kPanelKMax];
+  for (int t = 0; t < kTokens; ++t) {
+    for (int i = 0; i < 32 * n_blocks; i += 16) widen_codes(x.q + (token + t) * x.k + k_begin + i, q + t * kPanelKMax + i);
+  }
+  multiply_words<F, kTokens>(panel, q, kPanelKMax, x, token, k_begin, n_blocks, sums);
+}
+#endif
 
 // y[0 … n_rows) of each token: set from the first panel of a row, added to from the others.
 template <class F, int kDigits, int kTokens>
@@ -260,7 +319,12 @@ template <class F, int kDigits, int kTokens>
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) sums[v][t] = lanes_zero();
   }
-  multiply_tile<F, kDigits, kTokens>(panel, x, token, k_begin, n_blocks, sums);
+#if defined(LUPO_SHORT_SUMS)
+  if constexpr (kDigits == 2 || F::kAlwaysWords)
+    multiply_tile_of_words<F, kDigits, kTokens>(panel, x, token, k_begin, n_blocks, sums);
+  else
+#endif
+    multiply_tile<F, kDigits, kTokens>(panel, x, token, k_begin, n_blocks, sums);
   const bool add = k_begin != 0;
   if (n_rows == kPanelRows) {
 #pragma GCC unroll 8
@@ -301,6 +365,9 @@ inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const 
       k_end = w.k - k_begin < kPanelKMax ? w.k : k_begin + kPanelK;
       const int n_blocks = static_cast<int>((k_end - k_begin) / 32);
       fill_panel<T>(w, row, row_end, k_begin, n_blocks, panel);
+#if defined(LUPO_SHORT_SUMS)
+      if (Form::kAlwaysWords || x.quantized.n_digits() == 2) widen_panel<Form>(n_blocks, panel);
+#endif
       times_all(panel, x.quantized, k_begin, n_blocks, n_rows, y + row, y_stride);
     }
   }

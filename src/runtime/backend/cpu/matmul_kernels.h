@@ -38,7 +38,7 @@ struct QuantizedRows {
   int64_t k;                // K
   int64_t n_tokens;         // T
   ActivationChunk* chunks;  // [activation_chunks(K), T] where T < kFewTokens; the rest is not used then
-  uint8_t* q;               // [K, n_digits, T] codes, or high then low digits, + MatmulTable::code_bias
+  uint8_t* q;               // [K, n_digits, T] codes, or high then low digits, + MatmulTable::code_bias; or int16 [K, T]
   float* d;                 // [K/32, T]
   float* sums;              // [K/32, T]
   float* sums_16;           // [K/16, T]
@@ -79,7 +79,7 @@ struct MatmulTable {
   int64_t (*scratch_bytes)(int64_t k);
   int64_t row_tile;  // rows of a panel: ranges that start at a multiple of it waste nothing
   int code_bias;       // what is added to the codes of QuantizedRows::q
-  bool has_words;      // the form of ActivationChunk: words, else digits
+  bool has_words;      // the form of 16-bit codes: words, else digits
   // Row t of `out` from x[K].
   void (*quantize)(const float* x, const QuantizedRows& out, int64_t t);
 };

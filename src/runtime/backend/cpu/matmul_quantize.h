@@ -99,7 +99,12 @@ void quantize_row(const float* x, const QuantizedRows& out, int64_t t) {
   uint8_t* high = out.q + t * n_digits * out.k;
   for (int64_t b = 0; b < out.k / 32; ++b) {
     const BlockCodes block = quantize_block(x + 32 * b, n_digits == 2 ? kCodeMax16 : kCodeMax8);
-    if (n_digits == 2) {
+    if (n_digits == 2 && kWords) {
+      for (int i = 0; i < 32; ++i) {
+        const int16_t word = static_cast<int16_t>(block.code[i]);
+        __builtin_memcpy(high + 2 * (32 * b + i), &word, 2);
+      }
+    } else if (n_digits == 2) {
       uint8_t* low = high + out.k;
       for (int i = 0; i < 32; ++i) {
         high[32 * b + i] = static_cast<uint8_t>(high_digit(block.code[i]) + kActivationBias);

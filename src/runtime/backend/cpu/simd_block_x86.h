@@ -224,6 +224,36 @@ inline ShortLanes add_short(const ShortLanes& x, const ShortLanes& y) {
 inline IntLanes widen(const ShortLanes& x) {
   return each_half([&](int h) { return _mm256_madd_epi16(x.v[h], _mm256_set1_epi16(1)); });
 }
+// sum + the products of pairs of 16-bit codes.
+inline IntLanes add_words(const IntLanes& sum, const IntLanes& w, const IntLanes& a) {
+  return each_half([&](int h) {
+    __m256i all = _mm256_add_epi32(sum.v[h], _mm256_madd_epi16(w.v[h], a.v[h]));
+    asm("" : "+x"(all));  // as in add_short
+    return all;
+  });
+}
+// 16 codes as words.
+inline void widen_codes(const uint8_t* codes, int16_t* out) {
+  const __m256i words = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), words);
+}
+// Codes of kLanes rows, four of each, as words: those of the first two of each row, and of the other two `apart` words on.
+template <bool kWide>
+inline void widen_fours(const int8_t* fours, int16_t* out, int64_t apart) {
+  // Bytes 0 and 1 of each four, then 2 and 3: the low bytes of words, or the high ones, which a shift brings down with the sign.
+  const __m256i first = _mm256_set1_epi32(kWide ? static_cast<int>(0x01800080u) : static_cast<int>(0x80018000u));
+  const __m256i second = _mm256_set1_epi32(kWide ? static_cast<int>(0x03800280u) : static_cast<int>(0x80038002u));
+  const __m256i four = _mm256_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c, 0, 0x04040404, 0x08080808, 0x0c0c0c0c);
+#pragma GCC unroll 2
+  for (int h = 0; h < kHalves; ++h) {
+    const __m256i codes = load_32(fours + 32 * h).v;
+    __m256i a = _mm256_shuffle_epi8(codes, _mm256_or_si256(first, four));
+    __m256i b = _mm256_shuffle_epi8(codes, _mm256_or_si256(second, four));
+    if (kWide) a = _mm256_srai_epi16(a, 8), b = _mm256_srai_epi16(b, 8);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 16 * h), a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + apart + 16 * h), b);
+  }
+}
 inline IntLanes times_256(const IntLanes& x) {
   return each_half([&](int h) { return _mm256_slli_epi32(x.v[h], 8); });
 }
