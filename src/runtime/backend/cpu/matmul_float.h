@@ -8,8 +8,8 @@ namespace lupo::cpu {
 namespace {
 
 inline constexpr int kFloatPanelK = 256;  // values; a multiple of every type's block
-inline constexpr int kFloatPanelRows = 2 * kLanes;
-inline constexpr int kFloatTileTokens = kLanes == 16 ? 12 : 4;  // 24 sums of 32 registers; 8 of 16
+inline constexpr int kFloatPanelRows = 2 * kLanes;  // a multiple of 8
+inline constexpr int kFloatTileTokens = kLanes == 16 ? 12 : 6;  // 24 sums of 32 registers; 12 of 16
 
 // The first n values of a vector from p, zeros behind.
 template <class Load>
@@ -112,9 +112,17 @@ inline void float_panel_times_tokens(const float* panel, int64_t k, const float*
   for (; t < n_tokens; ++t) float_tile<1>(panel, k, x + t * x_stride, x_stride, n_rows, y + t * y_stride, y_stride, add);
 }
 
-// Columns of the panel from rows of floats: panel[i, r] = values[i].
-inline void set_column(const float* values, int64_t n, int r, float* panel) {
-  for (int64_t i = 0; i < n; ++i) panel[i * kFloatPanelRows + r] = values[i];
+// Eight columns of the panel from as many rows of n floats: panel[i, r] = values[r][i].
+inline void set_columns(const float (&values)[8][kFloatPanelK], int64_t n, float* panel) {
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    const F32x8 rows[8] = {load_8(values[0] + i), load_8(values[1] + i), load_8(values[2] + i), load_8(values[3] + i),
+                           load_8(values[4] + i), load_8(values[5] + i), load_8(values[6] + i), load_8(values[7] + i)};
+    store_transposed(rows, panel + i * kFloatPanelRows, kFloatPanelRows);
+  }
+  for (; i < n; ++i) {
+    for (int r = 0; r < 8; ++r) panel[i * kFloatPanelRows + r] = values[r][i];
+  }
 }
 
 // read(row, k_begin, n, out): values of a row as floats.
@@ -125,10 +133,10 @@ inline void float_gemm(int64_t k, int64_t row_begin, int64_t row_end, const Acti
     const int n_rows = row_end - row < kFloatPanelRows ? static_cast<int>(row_end - row) : kFloatPanelRows;
     for (int64_t k_begin = 0; k_begin < k; k_begin += kFloatPanelK) {
       const int64_t n = k - k_begin < kFloatPanelK ? k - k_begin : kFloatPanelK;
-      alignas(64) float values[kFloatPanelK];
-      for (int r = 0; r < kFloatPanelRows; ++r) {
-        read(row + (r < n_rows ? r : n_rows - 1), k_begin, n, values);
-        set_column(values, n, r, panel);
+      alignas(64) float values[8][kFloatPanelK];
+      for (int first = 0; first < kFloatPanelRows; first += 8) {
+        for (int r = 0; r < 8; ++r) read(row + (first + r < n_rows ? first + r : n_rows - 1), k_begin, n, values[r]);
+        set_columns(values, n, panel + first);
       }
       float_panel_times_tokens(panel, n, x.x + k_begin, k, x.n_tokens, n_rows, y + row, y_stride, k_begin != 0);
     }
