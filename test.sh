@@ -10,7 +10,7 @@ set -uo pipefail
 . "$(dirname "$0")/scripts/common.sh"
 cd "$root" || exit 1
 
-test_packages=(ccache clang-19 g++-aarch64-linux-gnu libclang-rt-19-dev qemu-user shellcheck)
+test_packages=(ccache clang-19 g++-aarch64-linux-gnu libclang-rt-19-dev qemu-user shellcheck valgrind)
 fuzz_seconds=20
 jobs=$(nproc)
 logs=$root/build/test-logs

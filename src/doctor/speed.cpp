@@ -64,36 +64,63 @@ Result<void> check_room(const Engine& engine, int64_t n, int64_t depth) {
               fmt::format("--ctx {}", n + depth));
 }
 
-// Turns the tracer's times of one step (or several, of `divisor` alike) into sums by op and type.
-std::vector<OpTime> sum_by_op(const Graph& graph, const std::vector<NodeTime>& times, double divisor, int64_t n_seq,
-                              int64_t n_tokens, int64_t depth) {
-  std::map<std::pair<std::string, std::string>, OpTime> sums;
-  std::map<std::pair<std::string, std::string>, StepCost> costs;
-  for (const NodeTime& time : times) {
-    const Node& node = graph.nodes[static_cast<size_t>(time.node)];
-    const OpInfo& info = op_info(node.op());
-    std::string type;
-    if ((node.op() == Op::linear || node.op() == Op::embed) && node.in[0] != kNone) type = type_info(graph[node.in[0]].type).name;
-    const auto key = std::pair{std::string(info.name), type};
-    OpTime& sum = sums.try_emplace(key, OpTime{key.first, type}).first->second;
-    sum.nodes += 1;
-    sum.ms += time.seconds * 1e3;
-    const Cost cost = info.cost(graph, node, n_tokens * n_seq, n_seq, n_seq == 1 ? depth : 0);
-    const Cost state = info.cost(graph, node, n_tokens, 1, depth);
-    costs[key].weight_bytes += cost.weight_bytes + state.state_bytes * static_cast<double>(n_seq);
-    costs[key].flops += node.op() == Op::attend ? state.flops * static_cast<double>(n_seq) : cost.flops;
+// The matrices that a node multiplies with or looks rows up in.
+std::vector<TensorId> matrices_of(const Node& node) {
+  std::vector<TensorId> matrices;
+  if (node.op() == Op::moe) {
+    for (size_t i : kMoeMatrices) matrices.push_back(node.in[i]);
+  } else if (node.op() == Op::linear || node.op() == Op::linear_heads || node.op() == Op::embed) {
+    matrices.push_back(node.in[0]);
   }
-  std::vector<OpTime> ops;
-  for (auto& [key, sum] : sums) {
-    const double seconds = std::max(sum.ms / 1e3, 1e-12);
-    sum.gbps = costs[key].weight_bytes / seconds / 1e9;
-    sum.gflops = costs[key].flops / seconds / 1e9;
-    sum.ms /= divisor;
-    sum.nodes = static_cast<int64_t>(static_cast<double>(sum.nodes) / divisor);
-    ops.push_back(sum);
+  std::erase(matrices, kNone);
+  return matrices;
+}
+
+// "Q4_K", or "Q4_K+Q6_K" where an op's matrices differ.
+std::string types_of(const Graph& graph, const Node& node) {
+  std::string names;
+  std::vector<Type> seen;
+  for (const TensorId id : matrices_of(node)) {
+    const Type type = graph[id].type;
+    if (std::find(seen.begin(), seen.end(), type) != seen.end()) continue;
+    seen.push_back(type);
+    names += (names.empty() ? "" : "+") + std::string(type_info(type).name);
   }
-  std::sort(ops.begin(), ops.end(), [](const OpTime& a, const OpTime& b) { return a.ms > b.ms; });
-  return ops;
+  return names;
+}
+
+// Weights are read once for all sequences, states for each.
+StepCost node_cost(const Graph& graph, const Node& node, int64_t n_seq, int64_t n_tokens, int64_t depth) {
+  const OpInfo& info = op_info(node.op());
+  const Cost all = info.cost(graph, node, n_seq * n_tokens, n_seq, depth), one = info.cost(graph, node, n_tokens, 1, depth);
+  StepCost cost{.weight_bytes = all.weight_bytes,
+                .state_bytes = one.state_bytes * static_cast<double>(n_seq),
+                .flops = node.op() == Op::attend ? one.flops * static_cast<double>(n_seq) : all.flops};
+  const std::vector<TensorId> matrices = matrices_of(node);
+  const auto elements = [&](TensorId id) { return static_cast<double>(graph[id].shape.dim[0] * graph[id].shape.dim[1]); };
+  double total = 0;
+  for (const TensorId id : matrices) total += elements(id);
+  for (const TensorId id : matrices) {
+    const double flops = cost.flops * elements(id) / total;
+    if (type_info(graph[id].type).block_elements > 1) cost.coded_flops += flops;
+    if (graph[id].type == Type::bf16) cost.bf16_flops += flops;
+  }
+  return cost;
+}
+
+StepCost& operator+=(StepCost& sum, const StepCost& cost) {
+  sum.weight_bytes += cost.weight_bytes;
+  sum.state_bytes += cost.state_bytes;
+  sum.flops += cost.flops;
+  sum.coded_flops += cost.coded_flops;
+  sum.bf16_flops += cost.bf16_flops;
+  return sum;
+}
+
+StepCost prompt_cost(const Graph& graph, int64_t n, int64_t depth) {
+  StepCost sum;
+  for (int64_t at = 0; at < n; at += graph.n_batch) sum += step_cost(graph, 1, std::min(graph.n_batch, n - at), depth + at);
+  return sum;
 }
 
 // Collects the nodes' times while it lives.
@@ -119,13 +146,7 @@ StepCost step_cost(const Graph& graph, int64_t n_seq, int64_t n_tokens, int64_t 
     if (tensor.life == Life::weight && tensor.shape.dim[1] == 1)
       sum.weight_bytes += static_cast<double>(graph.bytes_max(static_cast<TensorId>(i)));
   }
-  for (const Node& node : graph.nodes) {
-    const OpInfo& info = op_info(node.op());
-    const Cost all = info.cost(graph, node, n_seq * n_tokens, n_seq, depth), one = info.cost(graph, node, n_tokens, 1, depth);
-    sum.weight_bytes += all.weight_bytes;  // read once for all sequences
-    sum.state_bytes += one.state_bytes * static_cast<double>(n_seq);
-    sum.flops += node.op() == Op::attend ? one.flops * static_cast<double>(n_seq) : all.flops;
-  }
+  for (const Node& node : graph.nodes) sum += node_cost(graph, node, n_seq, n_tokens, depth);
   return sum;
 }
 
@@ -138,6 +159,38 @@ DecodeTraffic decode_traffic(const Graph& graph, double tps, int64_t n_seq, int6
 }
 
 double roof_fraction(double gbps, double roof_gbps) { return roof_gbps > 0 ? gbps / roof_gbps : 0; }
+
+double peak_seconds(const StepCost& cost, const Roof& roof) {
+  const auto seconds = [](double flops, double gmacs) { return gmacs > 0 ? flops / 2 / gmacs / 1e9 : 0; };
+  return seconds(cost.coded_flops, roof.int8_gmacs) +
+         seconds(cost.bf16_flops, roof.bf16_gmacs > 0 ? roof.bf16_gmacs : roof.f32_gmacs) +
+         seconds(cost.flops - cost.coded_flops - cost.bf16_flops, roof.f32_gmacs);
+}
+
+std::vector<OpTime> sum_by_op(const Graph& graph, const std::vector<NodeTime>& times, int64_t n_steps, int64_t n_seq,
+                              int64_t n_tokens, int64_t depth) {
+  std::map<int32_t, double> node_seconds;  // all phases of a node, all steps
+  for (const NodeTime& time : times) node_seconds[time.node] += time.seconds;
+  std::map<std::pair<std::string, std::string>, std::pair<OpTime, StepCost>> sums;
+  for (const auto& [i, seconds] : node_seconds) {
+    const Node& node = graph.nodes[static_cast<size_t>(i)];
+    const std::string name(op_name(node.op())), type = types_of(graph, node);
+    auto& [sum, cost] = sums.try_emplace({name, type}, OpTime{name, type}, StepCost{}).first->second;
+    sum.nodes += 1;
+    sum.ms += seconds * 1e3 / static_cast<double>(n_steps);
+    cost += node_cost(graph, node, n_seq, n_tokens, depth);
+  }
+  std::vector<OpTime> ops;
+  for (auto& [key, entry] : sums) {
+    auto& [sum, cost] = entry;
+    const double seconds = std::max(sum.ms / 1e3, 1e-12);
+    sum.gbps = (cost.weight_bytes + cost.state_bytes) / seconds / 1e9;
+    sum.gflops = cost.flops / seconds / 1e9;
+    ops.push_back(sum);
+  }
+  std::sort(ops.begin(), ops.end(), [](const OpTime& a, const OpTime& b) { return a.ms > b.ms; });
+  return ops;
+}
 
 Result<double> warm_up(Engine& engine) {
   const auto start = Clock::now();
@@ -157,6 +210,7 @@ Result<PrefillSpeed> measure_prefill(Engine& engine, int64_t n, int64_t depth, c
     tps.push_back(static_cast<double>(n) / seconds_since(begin));
   }
   speed.tps = median(tps);
+  speed.cost = prompt_cost(engine.graph(), n, depth);
   if (options.trace) {
     const int64_t one_batch = std::min(n, engine.n_batch());
     Tracing tracing(engine);
@@ -183,11 +237,12 @@ Result<DecodeSpeed> measure_decode(Engine& engine, int64_t n, int64_t depth, int
   }
   speed.tps = median(tps);
   speed.traffic = decode_traffic(engine.graph(), speed.tps, batch, depth + speed.n / 2);
+  speed.cost = step_cost(engine.graph(), batch, 1, depth + speed.n / 2);
   if (options.trace) {
     const int64_t steps = std::min<int64_t>(speed.n, 16);
     Tracing tracing(engine);
     for (int64_t i = 0; i < steps; ++i) TRY(run_decode_step(engine, batch, depth + i));
-    speed.ops = sum_by_op(engine.graph(), tracing.times, static_cast<double>(steps), batch, 1, depth + steps / 2);
+    speed.ops = sum_by_op(engine.graph(), tracing.times, steps, batch, 1, depth + steps / 2);
   }
   return speed;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/roof.h"
 #include "runtime/runtime.h"
 
 namespace lupo {
@@ -15,7 +16,8 @@ namespace lupo {
 // What one step reads of weights and cache and computes, with `n_seq` sequences of `n_tokens` each and `depth` cells filled.
 struct StepCost {
   double weight_bytes = 0, state_bytes = 0;
-  double flops = 0;  // a multiply-add counts 2
+  double flops = 0;                        // a multiply-add counts 2
+  double coded_flops = 0, bf16_flops = 0;  // of these with weights of integer codes, and with weights of BF16
 };
 StepCost step_cost(const Graph& graph, int64_t n_seq, int64_t n_tokens, int64_t depth);
 
@@ -30,17 +32,28 @@ DecodeTraffic decode_traffic(const Graph& graph, double tps, int64_t n_seq, int6
 // Share of the roof; 0 where the roof is not known.
 double roof_fraction(double gbps, double roof_gbps);
 
+// Seconds that the products take at the peak of what they can run on: integer codes at int8's, BF16 at its own where there is
+// one, all else, attention too, at f32's. A step of up to 64 tokens has 16-bit activations (docs/ARCHITECTURE.md): two int8
+// products for one that is counted here.
+double peak_seconds(const StepCost& cost, const Roof& roof);
+
 // Time of all nodes of one op and weight type.
 struct OpTime {
-  std::string op, type;         // "linear", "Q4_K"; type "" for ops without a weight
+  std::string op, type;         // "linear", "Q4_K"; "moe", "Q4_K+Q6_K"; type "" for ops without a matrix
   int64_t nodes = 0;            // run in one step
   double ms = 0;                // a step
-  double gbps = 0, gflops = 0;  // 1e9 bytes read, 1e9 operations, a second
+  double gbps = 0, gflops = 0;  // 1e9 bytes of weights and states (fixed ones read and written), 1e9 operations, a second
 };
+
+// Sums over the times that a tracer collected in n_steps alike steps. A node that ran in several phases counts once; what runs
+// inside another op (a rotation in an attention) is not listed.
+std::vector<OpTime> sum_by_op(const Graph& graph, const std::vector<NodeTime>& times, int64_t n_steps, int64_t n_seq,
+                              int64_t n_tokens, int64_t depth);
 
 struct PrefillSpeed {
   int64_t n = 0, depth = 0;
-  double tps = 0;  // prompt tokens a second
+  double tps = 0;   // prompt tokens a second
+  StepCost cost{};  // of the whole prompt
   std::vector<OpTime> ops{};
 };
 
@@ -48,6 +61,7 @@ struct DecodeSpeed {
   int64_t n = 0, depth = 0, batch = 1;
   double tps = 0;  // tokens a second, all sequences together
   DecodeTraffic traffic{};
+  StepCost cost{};  // of a step at the mean depth
   std::vector<OpTime> ops{};
 };
 

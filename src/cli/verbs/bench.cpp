@@ -13,6 +13,7 @@
 #include "cli/model_facts.h"
 #include "cli/verb.h"
 #include "doctor/speed.h"
+#include "runtime/backend/cpu/isa.h"
 
 namespace lupo::cli {
 namespace {
@@ -33,13 +34,25 @@ struct Results {
   int64_t file_bytes = 0, rss_bytes = 0, kv_bytes = 0, n_ctx = 0;
   int n_threads = 0;
   double load_ms = 0, first_token_ms = 0;
-  double read_gbps_before = 0, read_gbps_after = 0;
+  cpu::PeakKernels peak{};
+  std::vector<Roof> roofs{};                         // of 1, 2, 4, … threads; the last of those that ran
+  double read_gbps_before = 0, read_gbps_after = 0;  // of these
   std::vector<PrefillSpeed> prefill{};
   std::vector<DecodeSpeed> decode{};
 
-  double read_gbps() const { return std::max(read_gbps_before, read_gbps_after); }
-  double roof_fraction(const DecodeSpeed& speed) const { return lupo::roof_fraction(speed.traffic.gbps, read_gbps()); }
+  const Roof& roof() const { return roofs.back(); }
+  double roof_fraction(const DecodeSpeed& speed) const { return lupo::roof_fraction(speed.traffic.gbps, roof().read_gbps); }
+  double peak_fraction(const PrefillSpeed& speed) const {
+    return peak_seconds(speed.cost, roof()) * speed.tps / static_cast<double>(speed.n);
+  }
+  double peak_fraction(const DecodeSpeed& speed) const {
+    return peak_seconds(speed.cost, roof()) * speed.tps / static_cast<double>(speed.batch);
+  }
 };
+
+// 1e9 multiply-adds a second.
+double gmacs(const PrefillSpeed& speed) { return speed.cost.flops / 2e9 * speed.tps / static_cast<double>(speed.n); }
+double gmacs(const DecodeSpeed& speed) { return speed.cost.flops / 2e9 * speed.tps / static_cast<double>(speed.batch); }
 
 double ms_since(Clock::time_point start) { return std::chrono::duration<double, std::milli>(Clock::now() - start).count(); }
 
@@ -63,7 +76,11 @@ Result<Results> measure(const Options& options) {
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
   Results results{.model = options.engine.model, .isa = isa.in_use};
   results.n_threads = options.engine.n_threads > 0 ? options.engine.n_threads : machine.usable_threads();
-  results.read_gbps_before = measure_read_gbps(results.n_threads, 0.3, bandwidth_buffer_bytes(machine));
+  TRY_ASSIGN(const cpu::Kernels* kernels, cpu::choose_kernels(real_env().variable("LUPO_ISA").value_or("")));
+  results.peak = kernels->matmul.peak;
+  const auto roof_of = [&](int n) { return measure_roof(*kernels, n, 0.3, bandwidth_buffer_bytes(machine)); };
+  for (const int n : roof_threads(results.n_threads)) results.roofs.push_back(roof_of(n));
+  results.read_gbps_before = results.roof().read_gbps;
   const SpeedOptions speed{.repetitions = options.repetitions, .trace = options.trace};
 
   const auto start = Clock::now();
@@ -95,7 +112,9 @@ Result<Results> measure(const Options& options) {
     }
     first = false;
   }
-  results.read_gbps_after = measure_read_gbps(results.n_threads, 0.3, bandwidth_buffer_bytes(machine));
+  const Roof after = roof_of(results.n_threads);
+  results.read_gbps_after = after.read_gbps;
+  results.roofs.back() = greater(results.roof(), after);
   return results;
 }
 
@@ -107,6 +126,17 @@ Json to_json(const std::vector<OpTime>& ops) {
   return list;
 }
 
+Json roofs_to_json(const Results& results) {
+  Json list = Json::array();
+  for (const Roof& roof : results.roofs)
+    list.push_back({{"threads", roof.threads},
+                    {"read_gbps", roof.read_gbps},
+                    {"int8_gmacs", roof.int8_gmacs},
+                    {"bf16_gmacs", roof.bf16_gmacs > 0 ? Json(roof.bf16_gmacs) : Json()},
+                    {"f32_gmacs", roof.f32_gmacs}});
+  return list;
+}
+
 Json to_json(const Results& results, const Options& options) {
   Json json = {{"model", valid_utf8(results.model)},
                {"isa", results.isa},
@@ -114,13 +144,22 @@ Json to_json(const Results& results, const Options& options) {
                {"kv_type", options.engine.kv_type},
                {"ctx", results.n_ctx},
                {"repetitions", options.repetitions},
-               {"read_gbps", results.read_gbps()},
+               {"read_gbps", results.roof().read_gbps},
                {"read_gbps_before", results.read_gbps_before},
-               {"read_gbps_after", results.read_gbps_after}};
+               {"read_gbps_after", results.read_gbps_after},
+               {"roofs", roofs_to_json(results)},
+               {"int8_by", results.peak.int8.instructions},
+               {"bf16_by", results.peak.bf16.run != nullptr ? results.peak.bf16.instructions : results.peak.f32.instructions},
+               {"f32_by", results.peak.f32.instructions}};
   add_facts(results.facts, json);
   json["prefill"] = Json::array();
   for (const PrefillSpeed& speed : results.prefill) {
-    Json row = {{"n", speed.n}, {"depth", speed.depth}, {"tps", speed.tps}};
+    Json row = {{"n", speed.n},
+                {"depth", speed.depth},
+                {"tps", speed.tps},
+                {"gmacs", gmacs(speed)},
+                {"int8_share", speed.cost.coded_flops / speed.cost.flops},
+                {"peak_fraction", results.peak_fraction(speed)}};
     if (options.trace) row["ops"] = to_json(speed.ops);
     json["prefill"].push_back(std::move(row));
   }
@@ -133,7 +172,9 @@ Json to_json(const Results& results, const Options& options) {
                 {"bytes_per_token", speed.traffic.bytes_per_token},
                 {"weight_bytes_per_token", speed.traffic.weight_bytes},
                 {"gbps", speed.traffic.gbps},
-                {"roof_fraction", results.roof_fraction(speed)}};
+                {"roof_fraction", results.roof_fraction(speed)},
+                {"gmacs", gmacs(speed)},
+                {"peak_fraction", results.peak_fraction(speed)}};
     if (options.trace) row["ops"] = to_json(speed.ops);
     json["decode"].push_back(std::move(row));
   }
@@ -147,8 +188,19 @@ Json to_json(const Results& results, const Options& options) {
 
 void print_ops(const std::vector<OpTime>& ops, const char* unit) {
   for (const OpTime& op : ops)
-    fmt::print("    {:<10}{:<8}{:>5} nodes {:>10.3f} ms{} {:>8.1f} GB/s {:>9.1f} GFLOP/s\n", op.op, op.type, op.nodes, op.ms,
+    fmt::print("    {:<13}{:<12}{:>5} nodes {:>10.3f} ms{} {:>8.1f} GB/s {:>9.1f} GFLOP/s\n", op.op, op.type, op.nodes, op.ms,
                unit, op.gbps, op.gflops);
+}
+
+void print_roofs(const Results& results) {
+  fmt::print("{:<9}{:>7}{:>12}{:>13}{:>13}{:>12}\n", "roof", "threads", "read GB/s", "int8 GMAC/s", "bf16 GMAC/s", "f32 GMAC/s");
+  for (const Roof& roof : results.roofs)
+    fmt::print("{:<9}{:>7}{:>12.1f}{:>13.1f}{:>13}{:>12.1f}\n", "", roof.threads, roof.read_gbps, roof.int8_gmacs,
+               roof.bf16_gmacs > 0 ? fmt::format("{:.1f}", roof.bf16_gmacs) : "as f32", roof.f32_gmacs);
+  fmt::print("int8 by {} · bf16 by {} · f32 by {}\n", results.peak.int8.instructions,
+             results.peak.bf16.run != nullptr ? results.peak.bf16.instructions : results.peak.f32.instructions,
+             results.peak.f32.instructions);
+  fmt::print("read {:.1f} GB/s before, {:.1f} after\n\n", results.read_gbps_before, results.read_gbps_after);
 }
 
 void print_table(const Results& results) {
@@ -156,18 +208,18 @@ void print_table(const Results& results) {
              printable(results.model), results.isa, results.n_threads, results.n_threads == 1 ? "" : "s",
              format_bytes(results.file_bytes), results.load_ms, results.first_token_ms, format_bytes(results.rss_bytes));
   for (const auto& [label, text] : fact_lines(results.facts)) fmt::print("{}: {}\n", label, text);
-  fmt::print("roof: this memory reads {:.1f} GB/s ({:.1f} before, {:.1f} after)\n\n", results.read_gbps(),
-             results.read_gbps_before, results.read_gbps_after);
-  fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12}{:>14}{:>9}{:>8}\n", "", "tokens", "depth", "batch", "tok/s", "read a token", "GB/s",
-             "roof");
+  print_roofs(results);
+  fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12}{:>14}{:>9}{:>9}{:>9}{:>9}\n", "", "tokens", "depth", "batch", "tok/s", "read a token",
+             "GB/s", "of read", "GMAC/s", "of peak");
   for (const PrefillSpeed& speed : results.prefill) {
-    fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12.1f}\n", "prefill", speed.n, speed.depth, 1, speed.tps);
+    fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12.1f}{:>14}{:>9}{:>9}{:>9.1f}{:>7.0f} %\n", "prefill", speed.n, speed.depth, 1, speed.tps,
+               "", "", "", gmacs(speed), 100 * results.peak_fraction(speed));
     print_ops(speed.ops, " a batch");
   }
   for (const DecodeSpeed& speed : results.decode) {
-    fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12.1f}{:>14}{:>9.1f}{:>6.0f} %\n", "decode", speed.n, speed.depth, speed.batch, speed.tps,
-               format_bytes(static_cast<int64_t>(speed.traffic.bytes_per_token)), speed.traffic.gbps,
-               100 * results.roof_fraction(speed));
+    fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12.1f}{:>14}{:>9.1f}{:>7.0f} %{:>9.1f}{:>7.0f} %\n", "decode", speed.n, speed.depth,
+               speed.batch, speed.tps, format_bytes(static_cast<int64_t>(speed.traffic.bytes_per_token)), speed.traffic.gbps,
+               100 * results.roof_fraction(speed), gmacs(speed), 100 * results.peak_fraction(speed));
     print_ops(speed.ops, " a step");
   }
 }
@@ -186,7 +238,7 @@ Result<void> run(const Options& options) {
 }  // namespace
 
 Verb add_bench(CLI::App& root) {
-  CLI::App* app = root.add_subcommand("bench", "speed of prefill and decode, beside what the memory gives");
+  CLI::App* app = root.add_subcommand("bench", "speed of prefill and decode, beside what the memory and the cores give");
   auto options = std::make_shared<Options>();
   add_engine_options(*app, options->engine);
   const auto tokens = CLI::Range(int64_t{0}, int64_t{1} << 24);

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "quant/type.h"
+#include "runtime/backend/cpu/peak_kernels.h"
 
 namespace lupo::cpu {
 
@@ -82,6 +83,7 @@ struct MatmulTable {
   bool has_words;      // the form of 16-bit codes: words, else digits
   // Row t of `out` from x[K].
   void (*quantize)(const float* x, const QuantizedRows& out, int64_t t);
+  PeakKernels peak;
 };
 
 }  // namespace lupo::cpu

@@ -4,6 +4,7 @@
 #include "runtime/backend/cpu/matmul_float.h"
 #include "runtime/backend/cpu/matmul_gemm.h"
 #include "runtime/backend/cpu/matmul_quantize.h"
+#include "runtime/backend/cpu/peak-inl.h"
 
 namespace lupo::cpu {
 namespace {
@@ -66,7 +67,7 @@ int64_t matmul_scratch_bytes(int64_t /*k*/) {
 inline constexpr int64_t kRowTile = 32;
 static_assert(kRowTile % kPanelRows == 0 && kRowTile % kFloatPanelRows == 0);
 
-constexpr MatmulTable kMatmulTable{find_matmul, matmul_scratch_bytes, kRowTile, kActivationBias, kWords, quantize_row};
+constexpr MatmulTable kMatmulTable{find_matmul, matmul_scratch_bytes, kRowTile, kActivationBias, kWords, quantize_row, simd::kPeakKernels};
 
 }  // namespace
 }  // namespace lupo::cpu

@@ -101,31 +101,33 @@ void CpuProgram::run_short_phases(const StepContext& context) {
     } else {
       for (int64_t row = 0, n = context.n_rows(phase); row < n; ++row) run_row(context, phase, row);
     }
-    record(phase);
+    record(context, phase);
   }
   next_.store(0, std::memory_order_relaxed);
 }
 
 void CpuProgram::finish_phase(const StepContext& context) {
-  record(schedule_.phases[cursor_]);
+  record(context, schedule_.phases[cursor_]);
   ++cursor_;
   run_short_phases(context);
 }
 
-void CpuProgram::record(const Phase& phase) {
+void CpuProgram::record(const StepContext& context, const Phase& phase) {
   if (trace_ == nullptr) return;
   // A mixture is one node of six phases, whose time is counted with the last.
   if (phase.kind >= Phase::Kind::moe_route && phase.kind != Phase::Kind::moe_sum) return;
   const double now = seconds_now(), seconds = now - phase_begin_;
   phase_begin_ = now;
   if (phase.kind != Phase::Kind::matmul) return trace_->push_back({phase.main_node, seconds});
-  // Products of one input run together: each gets its share by rows.
-  const auto n_rows = [this](int32_t i) {
-    return static_cast<double>(graph_[graph_.nodes[static_cast<size_t>(i)].in[0]].shape.dim[1]);
+  // Products of one input run together: each gets its share, by bytes where reading is what takes the time, else by rows.
+  const bool is_few = context.n_rows(phase) < kFewTokens;
+  const auto share = [&](int32_t i) {
+    const Tensor& weight = graph_[context.node(i).in[0]];
+    return static_cast<double>(weight.shape.dim[1] * (is_few ? row_bytes(weight.type, weight.shape.dim[0]) : 1));
   };
   double total = 0;
-  for (int32_t i : phase.nodes) total += n_rows(i);
-  for (int32_t i : phase.nodes) trace_->push_back({i, seconds * n_rows(i) / total});
+  for (int32_t i : phase.nodes) total += share(i);
+  for (int32_t i : phase.nodes) trace_->push_back({i, seconds * share(i) / total});
 }
 
 void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, int thread) {

@@ -77,7 +77,7 @@ class CpuProgram final : public Program {
   void run_parallel(const StepContext& context, const Phase& phase, int thread);
   void finish_phase(const StepContext& context);
   void run_short_phases(const StepContext& context);
-  void record(const Phase& phase);
+  void record(const StepContext& context, const Phase& phase);
 
   Graph graph_;
   const Kernels& kernels_;

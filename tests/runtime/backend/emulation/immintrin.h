@@ -77,3 +77,5 @@ inline float reduce_max_ps(__m512 a) {
 #define _mm512_mask_storeu_ps emulation::mask_storeu_ps
 #define _mm512_reduce_add_ps emulation::reduce_add_ps
 #define _mm512_reduce_max_ps emulation::reduce_max_ps
+#undef _mm512_madd_epi16  // takes four operands in SIMDe 0.7.4
+#define _mm512_madd_epi16 simde_mm512_madd_epi16
