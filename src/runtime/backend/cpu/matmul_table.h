@@ -67,7 +67,8 @@ int64_t matmul_scratch_bytes(int64_t /*k*/) {
 inline constexpr int64_t kRowTile = 32;
 static_assert(kRowTile % kPanelRows == 0 && kRowTile % kFloatPanelRows == 0);
 
-constexpr MatmulTable kMatmulTable{find_matmul, matmul_scratch_bytes, kRowTile, kActivationBias, kWords, quantize_row, simd::kPeakKernels};
+constexpr MatmulTable kMatmulTable{find_matmul, matmul_scratch_bytes, kRowTile,          kActivationBias,
+                                   kWords,      quantize_row,         simd::kPeakKernels};
 
 }  // namespace
 }  // namespace lupo::cpu
