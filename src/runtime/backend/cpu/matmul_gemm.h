@@ -235,7 +235,7 @@ template <class T>
 inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                  Panel& panel) {
   using Form = PanelForm<T::kGroup, T::kWide, T::kMin>;
-  const auto times_all = x.quantized.n_digits() == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
+  const auto times_all = x.quantized.n_digits == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     const int n_rows = row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows;
     for (int64_t k_begin = 0, k_end = 0; k_begin < w.k; k_begin = k_end) {
