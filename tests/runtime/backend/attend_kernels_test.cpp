@@ -21,14 +21,15 @@ std::vector<float> draw(int64_t n, unsigned seed) {
 
 // Cells with random content, and what they decode to.
 struct Cache {
-  Cache(Type type, int64_t width, int64_t n_cells, unsigned seed) : values(draw(width * n_cells, seed)) {
+  Cache(Type type, int64_t width, int64_t n_cells, unsigned seed) : width(width), values(draw(width * n_cells, seed)) {
     bytes.resize(static_cast<size_t>(row_bytes(type, width) * n_cells));
     type_info(type).from_float(values.data(), nullptr, bytes.data(), width * n_cells);
     type_info(type).to_float(bytes.data(), values.data(), width * n_cells);
     cells = {bytes.data(), type, width, row_bytes(type, width), n_cells};
   }
-  const float* at(int64_t position) const { return values.data() + position % cells.n_cells * cells.width; }
+  const float* at(int64_t position) const { return values.data() + position % cells.n_cells * width; }
 
+  int64_t width;
   std::vector<float> values;  // [width, N]
   std::vector<std::byte> bytes;
   Cells cells;
@@ -39,7 +40,7 @@ struct Problem {
   float softcap;
   bool causal, has_sinks;
   Type type;
-  bool has_slopes = false;
+  bool has_slopes = false, is_latent = false;  // latent: values are the first head_dim_v of a key
 };
 
 class Attention : public testing::TestWithParam<const Kernels*> {
@@ -49,7 +50,8 @@ class Attention : public testing::TestWithParam<const Kernels*> {
   void set_up(const Problem& p) {
     problem = p;
     k = std::make_unique<Cache>(p.type, p.head_dim, p.n_cells, 1);
-    v = std::make_unique<Cache>(p.type, p.head_dim_v, p.n_cells, 2);
+    v = std::make_unique<Cache>(p.type, p.is_latent ? p.head_dim : p.head_dim_v, p.n_cells, p.is_latent ? 1 : 2);
+    if (p.is_latent) v->cells = k->cells, v->cells.width = p.head_dim_v;
     sinks = draw(p.n_rep, 4);
     slopes.assign(sinks.begin(), sinks.end());
     for (float& slope : slopes) slope = 0.01f + 0.02f * std::abs(slope);
@@ -130,6 +132,8 @@ std::vector<Problem> problems() {
     all.push_back({256, 256, 4, 16, 100, 130, 0, 0, true, false, type});
     all.push_back({40, 40, 4, 16, 0, 64, 0, 0, false, false, type, true});
     all.push_back({32, 32, 3, 21, 50, 100, 0, 0, true, true, type, true});
+    all.push_back({200, 130, 20, 3, 150, 110, 100, 0, true, true, type, false, true});
+    all.push_back({576, 512, 16, 2, 90, 100, 0, 30, true, false, type, false, true});
   }
   return all;
 }
@@ -153,14 +157,14 @@ TEST_P(Attention, StreamAndMerge) {
   for (Problem p : problems()) {
     p.pos += p.n_tokens - 1;
     p.n_tokens = 1;
-    for (int64_t n_rep : {p.n_rep, int64_t{13}}) {
+    for (int64_t n_rep : {p.n_rep, int64_t{13}, int64_t{16}, int64_t{37}, kTileRows}) {
       p.n_rep = n_rep;
       set_up(p);
       for (int64_t n_parts : {1, 3}) {
         const int64_t stride = partial_floats(p.n_rep, p.head_dim_v) + 5, n_keys = task.key_end - task.key_begin;
         if (n_parts > n_keys) continue;
         std::vector<float> partials(static_cast<size_t>(stride * n_parts), NAN),
-            scratch(static_cast<size_t>(stream_scratch_floats()), NAN);
+            scratch(static_cast<size_t>(std::max(stream_scratch_floats(), tile_scratch_floats(p.head_dim, p.head_dim_v))), NAN);
         for (int64_t i = 0; i < n_parts; ++i) {
           AttendTask part = task;
           part.key_begin = task.key_begin + n_keys * i / n_parts;

@@ -58,16 +58,18 @@ inline Aligned<std::byte> random_blocks(const TypeInfo& type, int64_t n_blocks, 
 // QuantizedRows with memory of its own.
 class OwnedRows {
  public:
-  OwnedRows(int64_t k, int64_t n_tokens)
+  OwnedRows(int64_t k, int64_t n_tokens, int n_digits)
       : chunks_(static_cast<size_t>(activation_chunks(k) * n_tokens)),
         q_(static_cast<size_t>(code_bytes(k, n_tokens))),
         d_(size(k, n_tokens) / 32),
         sums_(size(k, n_tokens) / 32),
         sums_16_(size(k, n_tokens) / 16),
         k_(k),
-        n_tokens_(n_tokens) {}
+        n_tokens_(n_tokens),
+        n_digits_(n_digits) {}
+  OwnedRows(int64_t k, int64_t n_tokens) : OwnedRows(k, n_tokens, digits_of_step(n_tokens)) {}
 
-  QuantizedRows view() { return {k_, n_tokens_, chunks_.data(), q_.data(), d_.data(), sums_.data(), sums_16_.data()}; }
+  QuantizedRows view() { return {k_, n_tokens_, chunks_.data(), q_.data(), d_.data(), sums_.data(), sums_16_.data(), n_digits_}; }
 
  private:
   static size_t size(int64_t k, int64_t n_tokens) { return static_cast<size_t>(k * n_tokens); }
@@ -78,18 +80,20 @@ class OwnedRows {
   Aligned<float> sums_;              // [K/32, T]
   Aligned<float> sums_16_;           // [K/16, T]
   int64_t k_, n_tokens_;
+  int n_digits_;
 };
 
-// Greatest code for a batch of T tokens.
-inline int code_max(int64_t n_tokens) { return n_tokens <= kFineTokens ? 127 * 256 : 127; }
+// Greatest code of T tokens.
+inline int code_max(int64_t n_tokens, int n_digits) { return n_digits == 2 || n_tokens < kFewTokensCoarse ? 127 * 256 : 127; }
+inline int code_max(int64_t n_tokens) { return code_max(n_tokens, digits_of_step(n_tokens)); }
 
-// What quantize must give for a batch of T tokens, by the C library's rounding.
+// What quantize must give, by the C library's rounding.
 struct ReferenceRow {
   std::vector<int> code;  // [K]
   std::vector<float> d;   // [K/32]
 
-  ReferenceRow(std::span<const float> x, int64_t n_tokens) : code(x.size()), d(x.size() / 32) {
-    const float levels = static_cast<float>(code_max(n_tokens));
+  ReferenceRow(std::span<const float> x, int highest_code) : code(x.size()), d(x.size() / 32) {
+    const float levels = static_cast<float>(highest_code);
     for (size_t block = 0; block < d.size(); ++block) {
       const std::span values = x.subspan(32 * block, 32);
       float highest = 0;

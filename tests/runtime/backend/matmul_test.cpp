@@ -21,6 +21,7 @@ constexpr float kUntouched = 12345;
 
 struct Case {
   int64_t rows, k, n_tokens;
+  int n_digits = digits_of_step(n_tokens);
 };
 
 // Sums in floats: one rounding a group and a few in scales and minima for coded types, one a value for the others.
@@ -39,12 +40,13 @@ class MatmulTest : public testing::TestWithParam<const TypeInfo*> {
     const MatmulKernels kernels = isa.matmul.find(type().id);
     const Aligned<std::byte> weight = random_blocks(type(), c.rows * c.k / type().block_elements, random_);
     const Aligned<float> x = random_floats(c.k * c.n_tokens, random_);
-    OwnedRows quantized(c.k, c.n_tokens);
+    OwnedRows quantized(c.k, c.n_tokens, c.n_digits);
     Aligned<float> effective = x;
     if (kernels.quantizes) {
       for (int64_t t = 0; t < c.n_tokens; ++t) {
         isa.matmul.quantize(x.data() + t * c.k, quantized.view(), t);
-        std::ranges::copy(ReferenceRow(row_of(x, c.k, t), c.n_tokens).values(), effective.begin() + t * c.k);
+        std::ranges::copy(ReferenceRow(row_of(x, c.k, t), code_max(c.n_tokens, c.n_digits)).values(),
+                          effective.begin() + t * c.k);
       }
     }
     std::vector<float> y(static_cast<size_t>(stride * c.n_tokens), kUntouched);
@@ -96,6 +98,7 @@ TEST_P(MatmulTest, AgreesWithExactProducts) {
     check(*isa, {9, whole_blocks(576), kFineTokens});
     check(*isa, {9, whole_blocks(576), kFineTokens + 1});
     check(*isa, {9, block, 130});
+    for (int64_t n_tokens : {1, 2, 3, 5, 8, 33}) check(*isa, {33, whole_blocks(576), n_tokens, 1});  // of an expert
   }
 }
 
@@ -196,9 +199,9 @@ RowRead read_row(const QuantizedRows& rows, int64_t t, const MatmulTable& form) 
   RowRead read;
   const int64_t k = rows.k;
   for (int64_t i = 0; i < k; ++i) {
-    const uint8_t* q = rows.q + t * rows.n_digits() * k + i;
+    const uint8_t* q = rows.q + t * rows.n_digits * k + i;
     const int first = static_cast<int8_t>(q[0] - form.code_bias);
-    if (rows.n_digits() == 1)
+    if (rows.n_digits == 1)
       read.code.push_back(first);
     else if (form.has_words)
       read.code.push_back(reinterpret_cast<const int16_t*>(rows.q)[t * k + i]);
@@ -255,7 +258,7 @@ TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
       if (round / 3 == 3) std::iota(x.begin(), x.end(), -127.5f);  // ties
       OwnedRows rows(k, n_tokens);
       isa->matmul.quantize(x.data(), rows.view(), 1);
-      const ReferenceRow expected(x, n_tokens);
+      const ReferenceRow expected(x, code_max(n_tokens));
       const RowRead got = n_tokens < kFewTokens ? read_chunks(rows.view(), 1, isa->matmul.has_words)
                                                   : read_row(rows.view(), 1, isa->matmul);
       SCOPED_TRACE(testing::Message() << isa->name << " K " << k << " T " << n_tokens);

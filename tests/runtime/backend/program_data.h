@@ -65,6 +65,9 @@ struct ModelShape {
   int64_t window = 0;    // of the odd layers
   bool chunked = false;  // their windows do not slide
   int64_t latent = 0;    // width of the row that keys and values are made of; head_dim values of a head turn, and as many do not
+  int64_t n_expert = 0;  // of which a token uses two, in place of the feed-forward
+  Type expert_type = Type::f32;
+  bool delta_net = false;  // in place of attention; head_dim values of a key, of a value 8 less
   bool neox = false, head_norms = false, bias = false, post_norms = false, tied = true;
   float softcap = 0;
   std::vector<Type> types{Type::f32};  // of the matrices, in turn
@@ -84,7 +87,13 @@ inline RandomWeights random_weights(const ModelShape& m, unsigned seed) {
     const std::string block = "blk." + std::to_string(l) + ".";
     norm(block + "attn_norm", m.n_embd);
     norm(block + "ffn_norm", m.n_embd);
-    if (m.latent > 0) {
+    if (m.delta_net) {
+      matrix(block + "attn_q", m.n_embd, m.n_kv_head * m.head_dim);
+      matrix(block + "attn_k", m.n_embd, m.n_kv_head * m.head_dim);
+      matrix(block + "attn_v", m.n_embd, m.n_head * (m.head_dim - 8));
+      matrix(block + "gate", m.n_embd, m.n_head);
+      matrix(block + "beta", m.n_embd, m.n_head);
+    } else if (m.latent > 0) {
       matrix(block + "attn_q", m.n_embd, m.n_head * 2 * m.head_dim);
       matrix(block + "attn_kv", m.n_embd, m.latent + m.head_dim);
       matrix(block + "attn_k", m.head_dim, m.latent, m.n_head);
@@ -94,10 +103,17 @@ inline RandomWeights random_weights(const ModelShape& m, unsigned seed) {
       matrix(block + "attn_k", m.n_embd, m.n_kv_head * m.head_dim);
       matrix(block + "attn_v", m.n_embd, m.n_kv_head * m.head_dim);
     }
-    matrix(block + "attn_output", m.n_head * m.head_dim, m.n_embd);
-    matrix(block + "ffn_gate", m.n_embd, m.n_ff);
-    matrix(block + "ffn_up", m.n_embd, m.n_ff);
-    matrix(block + "ffn_down", m.n_ff, m.n_embd);
+    matrix(block + "attn_output", m.n_head * (m.delta_net ? m.head_dim - 8 : m.head_dim), m.n_embd);
+    if (m.n_expert > 0) {
+      matrix(block + "router", m.n_embd, m.n_expert);
+      for (const char* name : {"ffn_gate_exps.weight", "ffn_up_exps.weight"})
+        weights.matrix(block + name, m.expert_type, m.n_embd, m.n_ff, m.n_expert);
+      weights.matrix(block + "ffn_down_exps.weight", m.expert_type, m.n_ff, m.n_embd, m.n_expert);
+    } else {
+      matrix(block + "ffn_gate", m.n_embd, m.n_ff);
+      matrix(block + "ffn_up", m.n_embd, m.n_ff);
+      matrix(block + "ffn_down", m.n_ff, m.n_embd);
+    }
     if (m.bias) weights.vector(block + "attn_q.bias", m.n_head * m.head_dim, 0, 0.3f);
     if (m.head_norms) {
       norm(block + "attn_q_norm", m.head_dim);
@@ -122,6 +138,19 @@ inline Value latent_heads(Builder& b, const ModelShape& m, Value h, const RopeAt
                            .scale = 1 / std::sqrt(static_cast<float>(2 * m.head_dim))};
   const Value mixed = b.attend(b.join(nope, turned, m.n_head), key, kNone, b.cache(1, width, 0), attend);
   return b.linear_heads(mixed, b.block("attn_v"), m.head_dim, m.n_head);
+}
+
+// A gated delta net: [H·(D − 8), T].
+inline Value delta_heads(Builder& b, const ModelShape& m, Value h) {
+  const float small = 1 / std::sqrt(static_cast<float>(m.head_dim));  // keys and queries have length 1
+  const auto head = [&](const char* name) {
+    return b.scale(b.norm(b.linear(h, b.block(name), m.n_kv_head * m.head_dim), m.head_dim, 1e-6f), small);
+  };
+  const Value v = b.linear(h, b.block("attn_v"), m.n_head * (m.head_dim - 8));
+  const Value g = b.scale(b.activate(b.linear(h, b.block("gate"), m.n_head), Activation::softplus), -1);
+  const Value beta = b.activate(b.linear(h, b.block("beta"), m.n_head), Activation::sigmoid);
+  return b.delta(head("attn_q"), head("attn_k"), v, g, beta, m.head_dim, m.head_dim - 8,
+                 {.n_head = m.n_head, .n_key_head = m.n_kv_head});
 }
 
 // As most models have it: [H·D, T].
@@ -150,12 +179,18 @@ inline Result<Graph> build_model(const ModelShape& m, const WeightTable& table, 
     b.at_layer(l);
     const int64_t window = l % 2 == 1 ? m.window : 0;
     const Value h = b.norm(x, b.block("attn_norm"), m.n_embd, 1e-5f);
-    const Value attended = m.latent > 0 ? latent_heads(b, m, h, rope) : plain_heads(b, m, h, rope, window);
+    const Value attended = m.delta_net    ? delta_heads(b, m, h)
+                           : m.latent > 0 ? latent_heads(b, m, h, rope)
+                                          : plain_heads(b, m, h, rope, window);
     x = b.add(x, b.linear(attended, b.block("attn_output"), m.n_embd));
     const Value f = b.norm(x, b.block("ffn_norm"), m.n_embd, 1e-5f);
-    Value down =
-        b.linear(b.glu(b.linear(f, b.block("ffn_gate"), m.n_ff), b.linear(f, b.block("ffn_up"), m.n_ff), Activation::silu),
-                 b.block("ffn_down"), m.n_embd);
+    Value down;
+    if (m.n_expert > 0)
+      down = b.moe(f, b.linear(f, b.block("router"), m.n_expert), b.block("ffn_gate_exps"), b.block("ffn_up_exps"),
+                   b.block("ffn_down_exps"), m.n_ff, {.n_expert = m.n_expert, .n_used = 2});
+    else
+      down = b.linear(b.glu(b.linear(f, b.block("ffn_gate"), m.n_ff), b.linear(f, b.block("ffn_up"), m.n_ff), Activation::silu),
+                      b.block("ffn_down"), m.n_embd);
     if (m.post_norms) down = b.norm(down, b.block("post_ffw_norm"), m.n_embd, 1e-5f);
     x = b.add(x, down);
   }

@@ -58,6 +58,12 @@ std::vector<Case> cases() {
                         {"latent_many_heads", {.n_layer = 1, .n_head = 130, .head_dim = 8, .latent = 24}},
                         {"latent_q8_0_cache", {.latent = 32}, Type::q8_0},
                         {"latent_integer_types", {.latent = 32, .types = {Type::q8_0, Type::f16}}, Type::f32, true},
+                        {"delta_net", {.delta_net = true}},
+                        {"delta_net_few_heads", {.n_head = 1, .n_kv_head = 1, .head_dim = 72, .delta_net = true}},
+                        {"experts", {.n_expert = 5}},
+                        // One layer: what the router reads is not rounded, so that both backends choose the same experts.
+                        {"experts_integer_types", {.n_layer = 1, .n_expert = 5, .expert_type = Type::q8_0}, Type::f32, true},
+                        {"experts_of_few_tokens", {.n_layer = 1, .n_expert = 40, .expert_type = Type::q8_0}, Type::f32, true},
                         {"odd_heads", {.n_head = 7, .n_kv_head = 1, .head_dim = 20}},
                         {"many_heads", {.n_layer = 1, .n_head = 72, .n_kv_head = 1, .head_dim = 8}},
                         {"float_types", {.types = {Type::f16, Type::bf16, Type::f32}}},

@@ -450,8 +450,6 @@ void tile(const AttendTask& task, float* out, int64_t token_stride, float* scrat
   }
 }
 
-constexpr AttendKernels kAttendKernels{store_cell, stream, merge, tile};
-
 }  // namespace simd
 }  // namespace
 }  // namespace lupo::cpu

@@ -2,7 +2,8 @@
 // FlashAttention, Dao et al. 2022, arXiv 2205.14135). One table of each instruction set.
 //
 // All R = H/G query heads that share a KV head are processed together, so that a block of keys is read and decoded once.
-//   stream  one token, R rows: dot products straight from the cells in their own type. Cut by keys into parts for more threads.
+//   stream  one token, R rows: dot products straight from the cells in their own type, of many rows small matrix products. Cut by
+//           keys into parts for more threads.
 //   tile    up to kTileRows rows (tokens · R): blocks of keys are decoded to f32 once and multiplied as small matrix products
 //   with
 //           the rows in the lanes, so that softmax, masks and rescaling need no operation across lanes.
@@ -52,7 +53,7 @@ constexpr int64_t padded_rows(int64_t n_rep) { return n_rep <= 2 ? n_rep : n_rep
 constexpr int64_t partial_floats(int64_t n_rep, int64_t head_dim_v) {
   return padded_rows(n_rep) * (2 + padded_width(head_dim_v));
 }
-// Scratch of one thread, aligned to 64 bytes.
+// Scratch of one thread, aligned to 64 bytes. stream needs that of a tile for 16 rows or more.
 constexpr int64_t stream_scratch_floats() { return (8 + 8 + 1) * kBlockKeys; }  // weights, scaled weights, scales
 constexpr int64_t tile_scratch_floats(int64_t head_dim, int64_t head_dim_v) {
   return (padded_width(head_dim) + padded_width(head_dim_v)) * (kTileRows + kBlockKeys) + kBlockKeys * kTileRows + 3 * kTileRows;

@@ -358,7 +358,7 @@ template <class T>
 inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                  Panel& panel) {
   using Form = PanelForm<T::kGroup, T::kWide, kHasMin<T>, kKeepsOffset ? short_sums_of(T::kCodeMax) : 1>;
-  const auto times_all = x.quantized.n_digits() == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
+  const auto times_all = x.quantized.n_digits == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     const int n_rows = row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows;
     for (int64_t k_begin = 0, k_end = 0; k_begin < w.k; k_begin = k_end) {
@@ -366,7 +366,7 @@ inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const 
       const int n_blocks = static_cast<int>((k_end - k_begin) / 32);
       fill_panel<T>(w, row, row_end, k_begin, n_blocks, panel);
 #if defined(LUPO_SHORT_SUMS)
-      if (Form::kAlwaysWords || x.quantized.n_digits() == 2) widen_panel<Form>(n_blocks, panel);
+      if (Form::kAlwaysWords || x.quantized.n_digits == 2) widen_panel<Form>(n_blocks, panel);
 #endif
       times_all(panel, x.quantized, k_begin, n_blocks, n_rows, y + row, y_stride);
     }

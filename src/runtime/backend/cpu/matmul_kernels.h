@@ -13,11 +13,13 @@
 
 namespace lupo::cpu {
 
-// Activations of fewer tokens than this are multiplied row by row of the weight; from here on a panel of decoded rows pays.
-inline constexpr int64_t kFewTokens = 8;
+// Activations of fewer tokens than this are multiplied row by row of the weight; from here on a panel of decoded rows pays. With
+// 8-bit codes, which the row by row form does not have, it pays sooner.
+inline constexpr int64_t kFewTokens = 8, kFewTokensCoarse = 3;
 // Up to here activations have 16-bit codes: a step is then bound by reading the weights, or is a short prompt, whose user reads
 // each token. Longer prompts have 8-bit codes, as the reference engine always has.
 inline constexpr int64_t kFineTokens = 64;
+constexpr int digits_of_step(int64_t n_tokens) { return n_tokens <= kFineTokens ? 2 : 1; }  // of base 256
 
 // 256 activations of one token, when tokens are few: x ≈ d · c with the code c = 256 · high + low, |high| and |low| <= 127. As
 // digits, `first` has the high and `second` the low one of each code. As words (x86 without VNNI), the 16 bytes of each 16 values
@@ -38,13 +40,14 @@ constexpr int64_t activation_chunks(int64_t k) { return (k + 255) / 256; }
 struct QuantizedRows {
   int64_t k;                // K
   int64_t n_tokens;         // T
-  ActivationChunk* chunks;  // [activation_chunks(K), T] where T < kFewTokens; the rest is not used then
+  ActivationChunk* chunks;  // [activation_chunks(K), T] where has_chunks(); the rest is not used then
   uint8_t* q;               // [K, n_digits, T] codes, or high then low digits, + MatmulTable::code_bias; or int16 [K, T]
   float* d;                 // [K/32, T]
   float* sums;              // [K/32, T]
   float* sums_16;           // [K/16, T]
+  int n_digits = digits_of_step(n_tokens);  // of q; the T tokens of one expert have those of their whole step
 
-  int n_digits() const { return n_tokens <= kFineTokens ? 2 : 1; }  // of base 256
+  bool has_chunks() const { return n_tokens < (n_digits == 2 ? kFewTokens : kFewTokensCoarse); }
 };
 
 // Bytes of QuantizedRows::q for up to T tokens of up to K values.

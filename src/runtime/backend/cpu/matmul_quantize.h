@@ -146,8 +146,8 @@ inline void quantize_chunks(const float* x, int64_t k, ActivationChunk* out) {
 
 // Row t of `out` from x[K].
 void quantize_row(const float* x, const QuantizedRows& out, int64_t t) {
-  if (out.n_tokens < kFewTokens) return quantize_chunks(x, out.k, out.chunks + t * activation_chunks(out.k));
-  const int n_digits = out.n_digits();
+  if (out.has_chunks()) return quantize_chunks(x, out.k, out.chunks + t * activation_chunks(out.k));
+  const int n_digits = out.n_digits;
   uint8_t* high = out.q + t * n_digits * out.k;
   for (int64_t b = 0; b < out.k / 32; ++b) {
     const BlockCodes block = quantize_block(x + 32 * b, n_digits == 2 ? kCodeMax16 : kCodeMax8);

@@ -135,7 +135,7 @@ void CpuProgram::run_parallel(const StepContext& context, const Phase& phase, in
   if (phase.kind == Phase::Kind::attend) return run_attend(context, phase, thread);
   if (phase.kind == Phase::Kind::heads_gather || phase.kind == Phase::Kind::heads_multiply)
     return run_heads(context, phase, thread);
-  if (phase.kind == Phase::Kind::state) return run_state(context, phase);
+  if (phase.kind == Phase::Kind::state) return run_state(context, phase, thread);
   if (phase.kind >= Phase::Kind::moe_route) return run_moe(context, phase, thread);
   share_rows(context, context.n_rows(phase), [&](int64_t row) { run_row(context, phase, row); });
 }

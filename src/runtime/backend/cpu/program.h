@@ -47,7 +47,7 @@ void run_row(const StepContext& context, const Phase& phase, int64_t row);
 // The share of one thread; all threads call them together.
 void run_matmul(const StepContext& context, const Phase& phase, int thread);
 void run_attend(const StepContext& context, const Phase& phase, int thread);
-void run_state(const StepContext& context, const Phase& phase);
+void run_state(const StepContext& context, const Phase& phase, int thread);
 void run_heads(const StepContext& context, const Phase& phase, int thread);
 void run_moe(const StepContext& context, const Phase& phase, int thread);  // moe_route: by one thread
 // Applies a norm or rope node to one head [D] of a token.

@@ -282,6 +282,9 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
       for (size_t i : kMoeMatrices)
         if (node.in[i] != kNone)
           layout.thread_bytes = std::max(layout.thread_bytes, kernels.matmul.scratch_bytes(graph[node.in[i]].shape.dim[0]));
+    } else if (node.op() == Op::delta) {
+      const Shape& state = graph[node.in[5]].shape;
+      layout.thread_bytes = std::max(layout.thread_bytes, delta_scratch_floats(state.dim[0], state.dim[1]) * kFloat);
     } else if (node.op() == Op::attend) {
       const auto& at = std::get<AttendAttrs>(node.attrs);
       const int64_t n_rep = heads_at_once(at), width = padded_width(at.head_dim);

@@ -91,15 +91,16 @@ class Mixture {
 
   // Products of every expert in use with its rows, for weights in[0], in[1], …, each to out[…] [n_out, A].
   void multiply(std::span<const size_t> in, const float* x, std::span<float* const> out, int thread) const {
-    const int64_t n_out = weight(in[0]).shape.dim[1], n_ranges = (n_out + kRowsOfTask - 1) / kRowsOfTask;
+    const int64_t n_out = weight(in[0]).shape.dim[1], range = rows_of_task(n_out, static_cast<int64_t>(in.size()));
+    const int64_t n_ranges = (n_out + range - 1) / range;
     int64_t task = context_.next.fetch_add(1, std::memory_order_relaxed), first = 0;
     for (int64_t e = 0; e < attrs_.n_expert; ++e) {
       const int64_t count = begin_[e + 1] - begin_[e];
       if (count == 0) continue;
       const int64_t n_tasks = n_ranges * static_cast<int64_t>(in.size());
       for (; task < first + n_tasks; task = context_.next.fetch_add(1, std::memory_order_relaxed)) {
-        const int64_t which = (task - first) / n_ranges, begin = (task - first) % n_ranges * kRowsOfTask;
-        multiply_range(in[static_cast<size_t>(which)], e, begin, std::min(begin + kRowsOfTask, n_out), x,
+        const int64_t which = (task - first) / n_ranges, begin = (task - first) % n_ranges * range;
+        multiply_range(in[static_cast<size_t>(which)], e, begin, std::min(begin + range, n_out), x,
                        out[static_cast<size_t>(which)], thread);
       }
       first += n_tasks;
@@ -133,13 +134,22 @@ class Mixture {
       up[i] = (std::clamp(up[i], -attrs_.limit, attrs_.limit) + 1) / kOssSlope;
     }
   }
+  // One token alone reads its few experts in long runs, as fast as the memory gives them.
+  int64_t rows_of_task(int64_t n_out, int64_t n_weights) const {
+    constexpr int64_t kTasksPerThread = 8;
+    const int64_t wanted = n_out * n_weights * attrs_.n_used / (kTasksPerThread * context_.pool.size());
+    return n_tokens_ == 1 ? std::max(kRowsOfTask, wanted / kRowsOfTask * kRowsOfTask) : kRowsOfTask;
+  }
   int64_t expert_of(int64_t row) const { return std::upper_bound(begin_, begin_ + attrs_.n_expert + 1, row) - begin_ - 1; }
 
-  // The codes of expert e's rows that the weight `in` is multiplied with; of one token alone gate and up have the same.
+  // The codes of expert e's rows that the weight `in` is multiplied with, as fine as those of a dense product with all tokens; of
+  // one token alone gate and up have the same.
   QuantizedRows rows_of(size_t in, int64_t e) const {
     const int64_t k = weight(in).shape.dim[0], n_tokens = begin_[e + 1] - begin_[e];
     if (in != 4 && is_one_input()) return context_.gathered_rows(k, n_tokens, 0, 0);
-    return context_.gathered_rows(k, n_tokens, begin_[e], code_begin_[in == 4 ? attrs_.n_expert + e : e]);
+    QuantizedRows rows = context_.gathered_rows(k, n_tokens, begin_[e], code_begin_[in == 4 ? attrs_.n_expert + e : e]);
+    rows.n_digits = digits_of_step(n_tokens_);
+    return rows;
   }
   // Where the codes of each expert's rows of K values begin.
   void place_codes(int64_t k, int64_t* out) const {

@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kChannelsOfTask = 256;  // conv
 constexpr int64_t kFloatsOfTask = 4096;   // of a state: half of the first cache
+constexpr int64_t kDeltaRunMin = 12;      // tokens of a sequence: fewer are faster one by one
 
 // work(sequence, its first token, its state, task) for each of n_tasks parts of each sequence's state.
 template <class Work>
@@ -88,46 +89,74 @@ void run_scan(const StepContext& context, const Node& node) {
               });
 }
 
-// The rows of a head's state, one for each of its values, are independent of each other.
-void run_delta(const StepContext& context, const Node& node) {
+void delta_by_token(const VectorKernels& kernels, const DeltaRun& run, float* state) {
+  for (int64_t t = 0; t < run.n_tokens; ++t) {
+    const int64_t key = t * run.key_stride, value = t * run.value_stride, gate = t * run.gate_stride;
+    if (t + 2 < run.n_tokens) {
+      prefetch(run.q + key + 2 * run.key_stride, run.key_dim);
+      prefetch(run.k + key + 2 * run.key_stride, run.key_dim);
+      prefetch(run.v + value + 2 * run.value_stride, run.n);
+    }
+    kernels.delta({.q = run.q + key,
+                   .k = run.k + key,
+                   .v = run.v + value,
+                   .g = run.g[gate],
+                   .beta = run.beta[gate],
+                   .out = run.out + value,
+                   .key_dim = run.key_dim,
+                   .n = run.n},
+                  state);
+  }
+}
+
+// Rows of a head's state, one for each of its values, that a thread takes: they are independent of each other. Tokens one by one
+// want them in the first cache; many at once have products that all rows of a head share.
+int64_t delta_rows_of_task(const StepContext& context, int64_t n_head, int64_t key_dim, int64_t value_dim) {
+  const std::span<const StepSequence> sequences = context.execution.step.sequences;
+  const auto n_long = std::count_if(sequences.begin(), sequences.end(), [](const auto& s) { return s.n_tokens >= kDeltaRunMin; });
+  if (n_long * n_head >= 2 * context.pool.size()) return value_dim;
+  return std::min(value_dim, std::max<int64_t>(4, kFloatsOfTask / key_dim / 4 * 4));
+}
+
+void run_delta(const StepContext& context, const Node& node, int thread) {
   const auto& delta = std::get<DeltaAttrs>(node.attrs);
   const auto f32 = [&](size_t i) { return context.execution.f32(node.in[i]); };
   const int64_t key_dim = context.tensor(node.in[5]).shape.dim[0], value_dim = context.tensor(node.in[5]).shape.dim[1];
-  const int64_t n_rows = std::min(value_dim, std::max<int64_t>(4, kFloatsOfTask / key_dim / 4 * 4));  // of a task
-  const int64_t n_tasks = (value_dim + n_rows - 1) / n_rows;                                          // of a head
+  const int64_t n_rows = delta_rows_of_task(context, delta.n_head, key_dim, value_dim);
+  const int64_t n_tasks = (value_dim + n_rows - 1) / n_rows;  // of a head
   share_state(context, node.in[5], delta.n_head * n_tasks,
               [&](const StepSequence& sequence, int64_t first, float* state, int64_t task) {
-                const int64_t head = task / n_tasks, row = task % n_tasks * n_rows, n = std::min(n_rows, value_dim - row);
-                const int64_t key_head = delta_key_head(delta, head);
+                const int64_t head = task / n_tasks, row = task % n_tasks * n_rows;
+                const int64_t key = (first * delta.n_key_head + delta_key_head(delta, head)) * key_dim;
+                const int64_t at = first * delta.n_head + head;
+                const DeltaRun run{.q = f32(0) + key,
+                                   .k = f32(1) + key,
+                                   .v = f32(2) + at * value_dim + row,
+                                   .g = f32(3) + at,
+                                   .beta = f32(4) + at,
+                                   .out = context.execution.f32(node.out) + at * value_dim + row,
+                                   .key_stride = delta.n_key_head * key_dim,
+                                   .value_stride = delta.n_head * value_dim,
+                                   .gate_stride = delta.n_head,
+                                   .n_tokens = sequence.n_tokens,
+                                   .key_dim = key_dim,
+                                   .n = std::min(n_rows, value_dim - row)};
                 state += (head * value_dim + row) * key_dim;
-                if (sequence.pos == 0) std::fill_n(state, n * key_dim, 0.0f);
-                for (int64_t t = first; t < first + sequence.n_tokens; ++t) {
-                  const int64_t at = t * delta.n_head + head, key = (t * delta.n_key_head + key_head) * key_dim;
-                  if (t + 2 < first + sequence.n_tokens) {
-                    prefetch(f32(0) + key + 2 * delta.n_key_head * key_dim, key_dim);
-                    prefetch(f32(1) + key + 2 * delta.n_key_head * key_dim, key_dim);
-                    prefetch(f32(2) + (at + 2 * delta.n_head) * value_dim + row, n);
-                  }
-                  context.kernels.vector.delta({.q = f32(0) + key,
-                                                .k = f32(1) + key,
-                                                .v = f32(2) + at * value_dim + row,
-                                                .g = f32(3)[at],
-                                                .beta = f32(4)[at],
-                                                .out = context.execution.f32(node.out) + at * value_dim + row,
-                                                .key_dim = key_dim,
-                                                .n = n},
-                                               state);
-                }
+                if (sequence.pos == 0) std::fill_n(state, run.n * key_dim, 0.0f);
+                if (run.n_tokens >= kDeltaRunMin)
+                  context.kernels.vector.delta_run(run, state, reinterpret_cast<float*>(context.thread_scratch(thread)));
+                else
+                  delta_by_token(context.kernels.vector, run, state);
               });
 }
 
 }  // namespace
 
-void run_state(const StepContext& context, const Phase& phase) {
+void run_state(const StepContext& context, const Phase& phase, int thread) {
   const Node& node = context.node(phase.nodes.front());
   if (node.op() == Op::conv) return run_conv(context, node);
   if (node.op() == Op::scan) return run_scan(context, node);
-  run_delta(context, node);
+  run_delta(context, node, thread);
 }
 
 }  // namespace lupo::cpu

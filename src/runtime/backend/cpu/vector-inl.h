@@ -1,6 +1,7 @@
 // The functions of VectorKernels over Vec. Parsed by the isa/*.cpp files alone, after the target pragma.
 #pragma once
 
+#include "runtime/backend/cpu/delta-inl.h"
 #include "runtime/backend/cpu/simd_float.h"
 
 namespace lupo::cpu {
@@ -228,7 +229,7 @@ void delta(const DeltaToken& t, float* state) {
   for (; row < t.n; ++row) delta_rows<1>(t, decay, k_dot_q, row, state + row * t.key_dim);
 }
 
-constexpr VectorKernels kVectorKernels{norm, rope, activate, glu, add, mul, scale, softcap, conv, scan, delta};
+constexpr VectorKernels kVectorKernels{norm, rope, activate, glu, add, mul, scale, softcap, conv, scan, delta, delta_run};
 
 }  // namespace simd
 }  // namespace

@@ -25,6 +25,24 @@ struct DeltaToken {
   int64_t key_dim, n;
 };
 
+// n_tokens tokens of one sequence, n of the Dv values of a head; rows of successive tokens are a stride apart.
+struct DeltaRun {
+  const float *q, *k, *v;                         // [Dk, T], [Dk, T], [n, T]
+  const float *g, *beta;                          // [T]
+  float* out;                                     // [n, T]
+  int64_t key_stride, value_stride, gate_stride;  // floats
+  int64_t n_tokens, key_dim, n;
+};
+
+inline constexpr int64_t kDeltaChunk = 16;       // tokens of one set of products; 24, 32 and 48 measured slower
+inline constexpr int64_t kDeltaColumnsMax = 32;  // values at a time, of the widest instruction set
+
+constexpr int64_t delta_width(int64_t key_dim) { return (key_dim + 15) / 16 * 16; }  // Dk in whole vectors
+constexpr int64_t delta_scratch_floats(int64_t key_dim, int64_t n) {
+  const int64_t n_columns = (n + kDeltaColumnsMax - 1) / kDeltaColumnsMax * kDeltaColumnsMax;
+  return delta_width(key_dim) * (2 * kDeltaChunk + n_columns) + kDeltaChunk * (2 * kDeltaChunk + 3 + kDeltaColumnsMax);
+}
+
 struct VectorKernels {
   // One group of n values as in NormAttrs; weight and bias [n] or null.
   void (*norm)(const float* x, const float* weight, const float* bias, float* out, int64_t n, float eps, bool rms);
@@ -41,6 +59,8 @@ struct VectorKernels {
   void (*conv)(const float* const* x, int64_t width, const float* weight, const float* bias, float* out, int64_t n);
   void (*scan)(const ScanToken& token, float* state);    // state [N, P, n_head]
   void (*delta)(const DeltaToken& token, float* state);  // state [Dk, n]
+  // As delta of each token in turn. scratch: delta_scratch_floats(Dk, n).
+  void (*delta_run)(const DeltaRun& run, float* state, float* scratch);  // state [Dk, n]
 };
 
 }  // namespace lupo::cpu

@@ -12,7 +12,7 @@
 #pragma GCC target("avx2,fma,f16c,bmi2")
 #define LUPO_ISA avx2
 #define LUPO_ISA_X86
-#include "runtime/backend/cpu/attend-inl.h"
+#include "runtime/backend/cpu/attend_table.h"
 #include "runtime/backend/cpu/matmul_table.h"
 #include "runtime/backend/cpu/vector-inl.h"
 

@@ -16,7 +16,7 @@
 #define LUPO_ISA_X86
 #define LUPO_ISA_AVX512
 #define LUPO_ISA_VNNI
-#include "runtime/backend/cpu/attend-inl.h"
+#include "runtime/backend/cpu/attend_table.h"
 #include "runtime/backend/cpu/matmul_table.h"
 #include "runtime/backend/cpu/vector-inl.h"
 

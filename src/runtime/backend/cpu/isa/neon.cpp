@@ -12,7 +12,7 @@
 #pragma GCC target("arch=armv8.2-a+dotprod")
 #define LUPO_ISA neon
 #define LUPO_ISA_NEON
-#include "runtime/backend/cpu/attend-inl.h"
+#include "runtime/backend/cpu/attend_table.h"
 #include "runtime/backend/cpu/matmul_table.h"
 #include "runtime/backend/cpu/vector-inl.h"
 

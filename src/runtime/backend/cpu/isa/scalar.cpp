@@ -8,7 +8,7 @@
 #include "runtime/backend/cpu/kernels.h"
 
 #define LUPO_ISA scalar
-#include "runtime/backend/cpu/attend-inl.h"
+#include "runtime/backend/cpu/attend_table.h"
 #include "runtime/backend/cpu/matmul_table.h"
 #include "runtime/backend/cpu/vector-inl.h"
 
