@@ -24,7 +24,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from beside import plot, report
-from beside.programs import Failed, Job, Lupo, Peer
+from beside.programs import ROOF, Failed, Job, Lupo, Peer
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KINDS = ("speed", "depth", "kv", "batch", "first")
@@ -82,8 +82,8 @@ def jobs_of(args):
 
 def cells_of(job):
     tests = [("decode", job.n_decode)] if job.batch > 1 else [("prefill", job.n_prompt), ("decode", job.n_decode)]
-    return [{"test": test, "n": n, "depth": job.depth, "batch": job.batch, "kv": job.kv, "values": {}, "errors": {}, "roof": [],
-             "peak": []} for test, n in tests if n > 0]
+    return [{"test": test, "n": n, "depth": job.depth, "batch": job.batch, "kv": job.kv, "values": {}, "errors": {}, "work": []}
+            for test, n in tests if n > 0]
 
 
 def measure_job(programs, job, model, cells, runs):
@@ -99,12 +99,10 @@ def measure_job(programs, job, model, cells, runs):
                 print(f"  {program.name}: {error}", file=sys.stderr)
         for cell in cells:
             cell["values"].setdefault(program.name, []).append(speeds.get(cell["test"]))
-            if program.name == "lupo" and speeds:
-                if cell["test"] == "decode":
-                    cell["roof"].append(speeds.get("decode_roof"))
-                cell["peak"].append(speeds.get(cell["test"] + "_peak"))
+            if program.name == "lupo" and cell["test"] in speeds:
+                cell["work"].append(speeds["work of " + cell["test"]])
         if program.name == "lupo" and speeds:
-            runs.append({key: speeds[key] for key in ("isa", "read_gbps", "int8_gmacs", "f32_gmacs")})
+            runs.append(speeds)
 
 
 def measure_first_token(args, programs, model, first):
@@ -121,6 +119,10 @@ def measure_first_token(args, programs, model, first):
             first[key]["values"].setdefault(program.name, []).append(value)
 
 
+def greatest_roof(roofs):
+    return {key: max(roof[key] for roof in roofs) for key in ROOF} if roofs else {}
+
+
 def measure_model(args, lupo, peers, path, runs, save):
     jobs = [(job, cells_of(job)) for job in jobs_of(args)]
     model = {"model": os.path.basename(path).removesuffix(".gguf"), "cells": [cell for _, cells in jobs for cell in cells]}
@@ -130,12 +132,14 @@ def measure_model(args, lupo, peers, path, runs, save):
             model["first_token"]["planned_mib"] = lupo.planned_mib(path, args.context)
         except Failed as error:
             print(f"  lupo: {error}", file=sys.stderr)
+    first_run = len(runs)
     for number in range(args.rounds):
         programs = [*peers, lupo] if number % 2 == 0 else [lupo, *peers]
         for job, cells in jobs:
             measure_job(programs, job, path, cells, runs)
         if "first" in args.tests:
             measure_first_token(args, programs, path, model["first_token"])
+        model["roof"] = greatest_roof([run["roof"] for run in runs[first_run:]])
         print(f"{model['model']}: round {number + 1} of {args.rounds}", file=sys.stderr)
         save(model)
     return model
@@ -163,8 +167,7 @@ def measure(args):
 
     def save(model):
         header["isa"] = runs[0]["isa"] if runs else "?"
-        for key in ("read_gbps", "int8_gmacs", "f32_gmacs"):
-            header[key] = report.median([one[key] for one in runs])
+        header.update(greatest_roof([run["roof"] for run in runs]))
         result["models"] = [*done, model]
         if args.json:
             with open(args.json, "w", encoding="utf-8") as file:
@@ -189,6 +192,7 @@ def merged(paths):
                 result["models"].append(model)
                 continue
             same["cells"] += model["cells"]
+            same["roof"] = greatest_roof([roof for roof in (same["roof"], model["roof"]) if roof])
             if "first_token" in model:
                 same["first_token"] = model["first_token"]
     return result

@@ -2,7 +2,7 @@
 mark at the speed that the read bandwidth allows."""
 from xml.sax.saxutils import escape
 
-from beside.report import median, number, plain
+from beside.report import median, number, of_read, plain
 
 COLOURS = ("#1b6e53", "#9aa5ad", "#c9b27c", "#b58db0")
 LABEL, BARS, VALUE, BAR, GAP = 250, 420, 90, 14, 12  # pixels
@@ -17,7 +17,7 @@ def bar_rows(result, test):
             if cell["test"] != test or not plain(cell):
                 continue
             speeds = [(name, median(cell["values"].get(name, []))) for name in programs]
-            share = median(cell["roof"]) if test == "decode" else None
+            share = of_read(model, cell)
             rows.append((model["model"], speeds, speeds[0][1] / share if share and speeds[0][1] else None))
     return rows
 

@@ -13,6 +13,9 @@ import threading
 import time
 
 
+ROOF = ("read_gbps", "int8_gmacs", "f32_gmacs")  # of `lupo bench`
+
+
 class Failed(Exception):
     """Why there is no number: "SIGSEGV", "exit 1: …", "no answer in 600 s", "has no -d"."""
 
@@ -87,15 +90,12 @@ class Lupo:
         done = run([self.path, "bench", model, "-p", n_prompt, "-n", job.n_decode, "-d", job.depth, "-b", job.batch, "-t",
                     self.threads, "-r", 1, "--kv-type", job.kv, "--json"], self.timeout_s)
         result = parsed(done.out, "lupo bench")
-        speeds = {key: result[key] for key in ("isa", "read_gbps")}
-        speeds.update({key: result["roofs"][-1][key] for key in ("int8_gmacs", "f32_gmacs")})
+        speeds = {"isa": result["isa"], "roof": {key: result["roofs"][-1][key] for key in ROOF}}
         for test in ("prefill", "decode"):
             if result[test]:
                 row = result[test][0]
                 speeds[test] = row["tps"]
-                speeds[test + "_peak"] = row["peak_fraction"]
-                if test == "decode":
-                    speeds["decode_roof"] = row["roof_fraction"]
+                speeds["work of " + test] = {key: row.get(key) for key in ("gbps", "gmacs", "int8_share")}
         return speeds
 
     def first_token(self, model, context):

@@ -20,9 +20,9 @@ elif a[1] == "plan": print(json.dumps({"bytes": {"weights": 3 * 2**20, "kv": 2**
 else:
     depth, batch, p = int(value("-d")), int(value("-b")), int(value("-p"))
     slow = 2 if depth else 1
-    print(json.dumps({"isa": "avx9", "read_gbps": 20.0, "roofs": [{"int8_gmacs": 1}, {"int8_gmacs": 100, "f32_gmacs": 50}],
-        "prefill": [{"tps": 600 / slow, "peak_fraction": 0.5}] if p else [],
-        "decode": [{"tps": 30.0 * batch / slow, "roof_fraction": 0.75, "peak_fraction": 0.125}]}))
+    print(json.dumps({"isa": "avx9", "roofs": [{"int8_gmacs": 1}, {"read_gbps": 20.0 / slow, "int8_gmacs": 100, "f32_gmacs": 50}],
+        "prefill": [{"tps": 600 / slow, "gmacs": 40.0, "int8_share": 0.75}] if p else [],
+        "decode": [{"tps": 30.0 * batch / slow, "gbps": 15.0, "gmacs": 10.0, "int8_share": 1.0}]}))
 """
 BENCH = """
 import json, sys
@@ -100,10 +100,10 @@ class SideBySide(unittest.TestCase):
         self.assertIn("reads 20.0 GB/s, int8 100 and f32 50 GMAC/s", out)
         self.assertNotIn(self.folder, out, "the line that repeats it names no path of this machine")
         for row in ("| tiny | prefill 512 | 600 | 200 | 3.00× |  | 50 % |",
-                    "| tiny | decode 64 | 30.0 | 20.0 | 1.50× | 75 % | 12 % |",
+                    "| tiny | decode 64 | 30.0 | 20.0 | 1.50× | 75 % | 10 % |",
                     "| tiny | prefill 512 at 4096, KV f16 | 300 | 50.0 | 6.00× |  | 50 % |",
-                    "| tiny | decode 64 at 4096, KV q8_0 | 15.0 | 5.0 | 3.00× | 75 % | 12 % |",
-                    "| tiny | decode 32, 8 sequences at 128, KV f16 | 120 | 60.0 | 2.00× | 75 % | 12 % |"):
+                    "| tiny | decode 64 at 4096, KV q8_0 | 15.0 | 5.0 | 3.00× | 75 % | 10 % |",
+                    "| tiny | decode 32, 8 sequences at 128, KV f16 | 120 | 60.0 | 2.00× | 75 % | 10 % |"):
             self.assertIn(row, out)
         first = [line for line in out.splitlines() if line.startswith("| tiny |")][-1]
         self.assertTrue(first.endswith("| 4.0 |"), first)

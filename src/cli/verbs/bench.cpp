@@ -174,6 +174,7 @@ Json to_json(const Results& results, const Options& options) {
                 {"gbps", speed.traffic.gbps},
                 {"roof_fraction", results.roof_fraction(speed)},
                 {"gmacs", gmacs(speed)},
+                {"int8_share", speed.cost.coded_flops / speed.cost.flops},
                 {"peak_fraction", results.peak_fraction(speed)}};
     if (options.trace) row["ops"] = to_json(speed.ops);
     json["decode"].push_back(std::move(row));
