@@ -10,6 +10,7 @@
 #include "model/text/tokenizer_kinds.h"
 #include "model/text/unicode.h"
 #include "model/text/vocabulary.h"
+#include "model/text/words.h"
 
 namespace lupo {
 namespace {
@@ -51,6 +52,8 @@ class Merges {
     });
   }
 
+  const WordCuts& cuts() const { return cuts_; }  // where tokens are plain UTF-8
+
  private:
   static uint64_t pair_hash(uint64_t left, uint64_t right) {
     return std::rotl(left, 23) * 0x9E3779B97F4A7C15u ^ right;  // not symmetric: "a b" and "b a" are two merges
@@ -59,6 +62,7 @@ class Merges {
   const char* lines_ = nullptr;  // the array's data in the mapping
   std::vector<uint32_t> place_;  // [n_merges] from lines_
   IndexTable by_pair_;
+  WordCuts cuts_;
 };
 
 Result<Merges> Merges::load(const gguf::Metadata& metadata, std::vector<std::string>& notes) {
@@ -82,6 +86,7 @@ Result<Merges> Merges::load(const gguf::Metadata& metadata, std::vector<std::str
     if (space == line.npos || space + 1 == line.size()) {
       ++n_ignored;
     } else {
+      merges.cuts_.join(line.substr(0, space), line.substr(space + 1));
       merges.by_pair_.insert(pair_hash(hash_text(line.substr(0, space)), hash_text(line.substr(space + 1))), rank);
     }
     return true;
@@ -173,7 +178,7 @@ class Bpe final : public Tokenizer {
 
  protected:
   std::string plain(std::string_view text) const override;
-  void encode_fragment(std::string_view fragment, bool first, std::vector<TokenId>& ids) const override;
+  void encode_fragment(std::string_view fragment, bool first, WordCache& words, std::vector<TokenId>& ids) const override;
 
  private:
   void encode_word(std::string_view bytes, Word& word, std::vector<TokenId>& ids) const;
@@ -184,18 +189,20 @@ class Bpe final : public Tokenizer {
 };
 
 // Text is cut where it is valid UTF-8; a run of bytes that are not is a word of its own.
-void Bpe::encode_fragment(std::string_view fragment, bool, std::vector<TokenId>& ids) const {
-  const std::string escaped = raw_utf8_ ? escape_spaces(fragment, false) : std::string();
-  if (raw_utf8_) fragment = escaped;
-  WordCache cache(fragment);
+void Bpe::encode_fragment(std::string_view fragment, bool, WordCache& words, std::vector<TokenId>& ids) const {
   Word word(merges_);
   const auto encode = [&](std::string_view bytes) { encode_word(bytes, word, ids); };
   while (!fragment.empty()) {
     const size_t valid = valid_utf8_prefix(fragment);
     uint32_t begin = 0;
     for (const uint32_t end : pre_tokenizer_.split(fragment.substr(0, valid))) {
-      cache.get(fragment.substr(begin, end - begin), ids, encode);
-      begin = end;
+      while (begin < end) {
+        const std::string_view piece = fragment.substr(begin, end - begin);
+        // Runs of newlines are looked up as a whole.
+        const size_t bytes = raw_utf8_ && piece[0] != '\n' ? merges_.cuts().word_end(piece, 0) : piece.size();
+        words.get(piece.substr(0, bytes), ids, encode);
+        begin += static_cast<uint32_t>(bytes);
+      }
     }
     fragment.remove_prefix(valid);
     size_t invalid = 0;
@@ -206,12 +213,13 @@ void Bpe::encode_fragment(std::string_view fragment, bool, std::vector<TokenId>&
 }
 
 void Bpe::encode_word(std::string_view bytes, Word& word, std::vector<TokenId>& ids) const {
-  std::string letters;
-  if (!raw_utf8_) {
-    letters.reserve(2 * bytes.size());
-    for (const char byte : bytes) letters += byte_letters().letter[static_cast<uint8_t>(byte)];
+  std::string text;
+  if (raw_utf8_) {
+    text = escape_spaces(bytes, false);
+  } else {
+    text.reserve(2 * bytes.size());
+    for (const char byte : bytes) text += byte_letters().letter[static_cast<uint8_t>(byte)];
   }
-  const std::string_view text = raw_utf8_ ? bytes : letters;
   // Where tokens are plain UTF-8, merges do not make runs of newlines, which are tokens all the same.
   if (ignore_merges_ || (raw_utf8_ && text[0] == '\n')) {
     if (const TokenId id = vocabulary_->find(text); id >= 0) return ids.push_back(id);

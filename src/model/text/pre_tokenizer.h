@@ -14,7 +14,7 @@ namespace lupo {
 enum PreTokenizerFlags : unsigned {
   kIgnoreMerges = 1,  // a word that is a token is that token, whatever the merges say
   kAddBos = 2,        // where the metadata does not say
-  kRawUtf8 = 4,       // tokens hold plain UTF-8 with U+2581 for a space, not GPT-2's stand-ins for bytes
+  kRawUtf8 = 4,       // tokens hold plain UTF-8 with U+2581 for a space, not GPT-2's stand-ins for bytes; patterns see spaces
 };
 
 struct PreTokenizerRow {

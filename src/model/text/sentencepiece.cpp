@@ -1,11 +1,11 @@
 // SentencePiece's BPE ("llama"): no merges but scores. The neighbours whose joined text is the token of the highest score
 // become one until none do; characters without a token become byte tokens (Kudo & Richardson 2018).
 #include <algorithm>
-#include <bitset>
 
 #include "model/text/tokenizer_kinds.h"
 #include "model/text/unicode.h"
 #include "model/text/vocabulary.h"
+#include "model/text/words.h"
 
 namespace lupo {
 namespace {
@@ -86,28 +86,20 @@ class SentencePiece final : public Tokenizer {
   SentencePiece(SharedVocabulary vocabulary, bool add_space_prefix, TokenId unknown);
 
  protected:
-  void encode_fragment(std::string_view fragment, bool first, std::vector<TokenId>& ids) const override;
+  void encode_fragment(std::string_view fragment, bool first, WordCache& words, std::vector<TokenId>& ids) const override;
 
  private:
   bool has_prefix_;
   TokenId unknown_;
-  // Last bytes of the characters that some token has before a space. After any other character a space begins a new word:
-  // no token spans the two, so words merge independently of each other.
-  std::bitset<256> before_space_;
+  WordCuts cuts_;
 };
 
 SentencePiece::SentencePiece(SharedVocabulary vocabulary, bool add_space_prefix, TokenId unknown)
     : Tokenizer(std::move(vocabulary)), has_prefix_(add_space_prefix), unknown_(unknown) {
-  for (TokenId id = 0; id < vocabulary_->size(); ++id) {
-    const std::string_view text = vocabulary_->text(id);
-    for (size_t at = 1; (at = text.find(kEscapedSpace, at)) != text.npos; ++at)
-      before_space_.set(static_cast<uint8_t>(text[at - 1]));
-  }
+  for (TokenId id = 0; id < vocabulary_->size(); ++id) cuts_.join_inside(vocabulary_->text(id));
 }
 
-void SentencePiece::encode_fragment(std::string_view fragment, bool first, std::vector<TokenId>& ids) const {
-  const std::string text = escape_spaces(fragment, has_prefix_ && first);
-  WordCache cache(text);
+void SentencePiece::encode_fragment(std::string_view fragment, bool first, WordCache& words, std::vector<TokenId>& ids) const {
   Stretch stretch(*vocabulary_);
   const auto emit = [&](std::string_view symbol) {
     if (const TokenId id = vocabulary_->find(symbol); id >= 0) return ids.push_back(id);
@@ -116,12 +108,15 @@ void SentencePiece::encode_fragment(std::string_view fragment, bool first, std::
       if (id >= 0 || unknown_ >= 0) ids.push_back(id >= 0 ? id : unknown_);
     }
   };
-  for (size_t begin = 0; begin < text.size();) {
-    size_t end = begin;
-    do {
-      end = std::min(text.find(kEscapedSpace, end + 1), text.size());
-    } while (end < text.size() && before_space_[static_cast<uint8_t>(text[end - 1])]);
-    cache.get(std::string_view(text).substr(begin, end - begin), ids, [&](std::string_view word) { stretch.merge(word, emit); });
+  const auto merge = [&](std::string_view word, bool prefix) { stretch.merge(escape_spaces(word, prefix), emit); };
+  size_t begin = 0;
+  if (has_prefix_ && first) {
+    begin = cuts_.word_end(fragment, 0, true);
+    merge(fragment.substr(0, begin), true);
+  }
+  while (begin < fragment.size()) {
+    const size_t end = cuts_.word_end(fragment, begin);
+    words.get(fragment.substr(begin, end - begin), ids, [&](std::string_view word) { merge(word, false); });
     begin = end;
   }
 }

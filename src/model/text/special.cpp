@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <numeric>
 
 #include "model/text/vocabulary.h"
 
@@ -190,7 +191,8 @@ void set_strips(const gguf::Metadata& metadata, Vocabulary& vocabulary) {
 SpecialMatcher::SpecialMatcher(const Vocabulary& vocabulary, std::vector<TokenId> ids) : ids_(std::move(ids)) {
   std::erase_if(ids_, [&](TokenId id) { return vocabulary.text(id).empty(); });
   std::ranges::stable_sort(ids_, {}, [&](TokenId id) { return vocabulary.text(id); });
-  for (const TokenId id : ids_) first_.set(static_cast<uint8_t>(vocabulary.text(id)[0]));
+  for (const TokenId id : ids_) ++end_[static_cast<uint8_t>(vocabulary.text(id)[0])];
+  std::partial_sum(end_.begin(), end_.end(), end_.begin());
 }
 
 void SpecialMatcher::swallow_space(TokenId id, bool left, bool right) {
@@ -199,11 +201,12 @@ void SpecialMatcher::swallow_space(TokenId id, bool left, bool right) {
   if (right) right_.push_back(id);
 }
 
-// Narrows the sorted ids byte by byte to those that the text continues.
+// Narrows the sorted ids byte by byte to those that the text continues. `at` is where one may begin.
 SpecialMatcher::Match SpecialMatcher::longest_at(const Vocabulary& vocabulary, std::string_view text, size_t at) const {
   Match match;
-  auto low = ids_.begin(), high = ids_.end();
-  for (size_t length = 0; low != high; ++length) {
+  const auto first = static_cast<uint8_t>(text[at]);
+  auto low = ids_.begin() + begin_of(first), high = ids_.begin() + end_[first];
+  for (size_t length = 1; low != high; ++length) {
     if (vocabulary.text(*low).size() == length) match = {at, at + length, *low};
     if (at + length == text.size()) break;
     const auto byte_of = [&](TokenId id) {
@@ -220,7 +223,8 @@ SpecialMatcher::Match SpecialMatcher::longest_at(const Vocabulary& vocabulary, s
 SpecialMatcher::Match SpecialMatcher::next(const Vocabulary& vocabulary, std::string_view text, size_t from) const {
   if (ids_.empty()) return {};
   for (size_t at = from; at < text.size(); ++at) {
-    if (!first_[static_cast<uint8_t>(text[at])]) continue;
+    const auto first = static_cast<uint8_t>(text[at]);
+    if (begin_of(first) == end_[first]) continue;
     Match match = longest_at(vocabulary, text, at);
     if (match.id < 0) continue;
     if (std::ranges::find(left_, match.id) != left_.end()) {

@@ -2,7 +2,7 @@
 // Private to this folder.
 #pragma once
 
-#include <bitset>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -27,10 +27,11 @@ class SpecialMatcher {
   const std::vector<TokenId>& ids() const { return ids_; }
 
  private:
+  uint32_t begin_of(uint8_t first) const { return first == 0 ? 0 : end_[first - 1]; }
   Match longest_at(const Tokenizer::Vocabulary& vocabulary, std::string_view text, size_t at) const;
 
   std::vector<TokenId> ids_;           // sorted by text
-  std::bitset<256> first_;             // first bytes
+  std::array<uint32_t, 256> end_{};    // [first byte] in ids_
   std::vector<TokenId> left_, right_;  // few
 };
 

@@ -10,6 +10,7 @@
 #include "model/text/tokenizer_kinds.h"
 #include "model/text/unicode.h"
 #include "model/text/vocabulary.h"
+#include "model/text/words.h"
 
 namespace lupo {
 namespace {
@@ -121,12 +122,13 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
   ids.reserve(text.size() / 3 + 8);
   if (options.add_special && add_bos_) ids.push_back(special_.bos);
   const SpecialMatcher& matcher = options.parse_special ? vocabulary_->special : vocabulary_->user_defined;
+  WordCache words(text);
   bool first = true;
   for (size_t at = 0; at < text.size();) {
     const SpecialMatcher::Match match = matcher.next(*vocabulary_, text, at);
     const size_t end = match.id < 0 ? text.size() : match.begin;
     if (end > at) {
-      encode_fragment(text.substr(at, end - at), first, ids);
+      encode_fragment(text.substr(at, end - at), first, words, ids);
       first = false;
     }
     if (match.id < 0) break;

@@ -18,6 +18,7 @@
 namespace lupo {
 
 using TokenId = int32_t;
+class WordCache;
 
 enum class TokenKind : uint8_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
 
@@ -67,9 +68,9 @@ class Tokenizer {
   std::string decode(std::span<const TokenId> ids, bool special = false) const;
 
  protected:
-  // Encodes text without special tokens, appending to ids. `first`: the fragment begins the text or follows a special token
-  // (SentencePiece's space prefix).
-  virtual void encode_fragment(std::string_view fragment, bool first, std::vector<TokenId>& ids) const = 0;
+  // Encodes a part of a text, without special tokens, appending to ids. `first`: the fragment begins the text or follows a
+  // special token (SentencePiece's space prefix). `words`: of the text, kept from fragment to fragment.
+  virtual void encode_fragment(std::string_view fragment, bool first, WordCache& words, std::vector<TokenId>& ids) const = 0;
 
   // The bytes that a normal token's text stands for; by default the text with U+2581 as spaces.
   virtual std::string plain(std::string_view vocabulary_text) const;

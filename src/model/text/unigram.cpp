@@ -26,7 +26,7 @@ class Unigram final : public Tokenizer {
   Unigram(SharedVocabulary vocabulary, CharsMap charsmap, Options options);
 
  protected:
-  void encode_fragment(std::string_view fragment, bool first, std::vector<TokenId>& ids) const override;
+  void encode_fragment(std::string_view fragment, bool first, WordCache& words, std::vector<TokenId>& ids) const override;
 
  private:
   // The best way to write a stretch up to one place: its last token.
@@ -126,7 +126,7 @@ size_t Unigram::search(std::string_view text, std::vector<Best>& best) const {
   return at;
 }
 
-void Unigram::encode_fragment(std::string_view fragment, bool, std::vector<TokenId>& ids) const {
+void Unigram::encode_fragment(std::string_view fragment, bool, WordCache&, std::vector<TokenId>& ids) const {
   const std::string normalised = normalise(fragment);
   std::vector<Best> best;
   std::vector<TokenId> backwards;

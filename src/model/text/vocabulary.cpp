@@ -27,9 +27,6 @@ void IndexTable::insert(uint64_t hash, uint32_t index) {
   slots_[slot] = static_cast<uint32_t>(hash >> 56) << 24 | index;
 }
 
-WordCache::WordCache(std::string_view text)
-    : text_(text.data()), entries_(std::clamp<size_t>(std::bit_ceil(text.size() / 8 + 1), 16, 1 << 14)) {}
-
 int byte_token_value(std::string_view text) {
   if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return -1;
   unsigned value = 0;

@@ -121,33 +121,4 @@ Result<void> for_each_string(const gguf::ArrayView& array, std::string_view key,
   return {};
 }
 
-// Words of one text that were seen before. A word's ids depend on its bytes alone, so a repeat copies the ids that its
-// first occurrence gave; nothing is stored but where both lie. One per encoded fragment.
-class WordCache {
- public:
-  explicit WordCache(std::string_view text);  // less than 4 GiB
-
-  // Appends the ids of `word` (a part of the text) if it was seen; otherwise encode(word) must append them and is remembered.
-  template <class Encode>
-  void get(std::string_view word, std::vector<TokenId>& ids, Encode&& encode) {
-    Entry& entry = entries_[hash_text(word) & (entries_.size() - 1)];
-    if (entry.length == word.size() && std::memcmp(text_ + entry.begin, word.data(), word.size()) == 0) {
-      ids.resize(ids.size() + entry.n_ids);
-      std::memcpy(ids.data() + ids.size() - entry.n_ids, ids.data() + entry.ids_begin, entry.n_ids * sizeof(TokenId));
-      return;
-    }
-    const size_t before = ids.size();
-    encode(word);
-    entry = {static_cast<uint32_t>(word.data() - text_), static_cast<uint32_t>(word.size()), static_cast<uint32_t>(before),
-             static_cast<uint32_t>(ids.size() - before)};
-  }
-
- private:
-  struct Entry {
-    uint32_t begin = 0, length = 0, ids_begin = 0, n_ids = 0;  // length 0: empty
-  };
-  const char* text_;
-  std::vector<Entry> entries_;  // [power of two]
-};
-
 }  // namespace lupo

@@ -9,6 +9,7 @@
 #include "model/text/tokenizer_kinds.h"
 #include "model/text/unicode.h"
 #include "model/text/vocabulary.h"
+#include "model/text/words.h"
 
 namespace lupo {
 namespace {
@@ -45,7 +46,7 @@ class WordPiece final : public Tokenizer {
       : Tokenizer(std::move(vocabulary)), lower_case_(lower_case), strip_accents_(strip_accents), unknown_(unknown) {}
 
  protected:
-  void encode_fragment(std::string_view fragment, bool first, std::vector<TokenId>& ids) const override;
+  void encode_fragment(std::string_view fragment, bool first, WordCache& words, std::vector<TokenId>& ids) const override;
 
  private:
   Words normalise(std::string_view text) const;
@@ -92,9 +93,9 @@ Words WordPiece::normalise(std::string_view text) const {
   return words;
 }
 
-void WordPiece::encode_fragment(std::string_view fragment, bool, std::vector<TokenId>& ids) const {
+void WordPiece::encode_fragment(std::string_view fragment, bool, WordCache&, std::vector<TokenId>& ids) const {
   const Words words = normalise(fragment);
-  WordCache cache(words.text);
+  WordCache cache(words.text);  // its words are no parts of the text
   size_t begin = 0;
   for (const uint32_t end : words.ends) {
     cache.get(std::string_view(words.text).substr(begin, end - begin), ids,
