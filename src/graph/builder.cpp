@@ -152,7 +152,10 @@ Value Builder::linear(Value x, const std::string& name, int64_t n_out, Rows rows
 Value Builder::linear_heads(Value x, const std::string& name, int64_t n_out, int64_t n_head) {
   if (x == kNone) return expect(name), kNone;
   const Value matrix = weight(name + ".weight", {{graph_[x].shape.dim[0] / n_head, n_out, n_head, 1}}, false, {0, n_out});
-  return add_node(LinearHeadsAttrs{}, {matrix, x});
+  const Value heads = add_node(LinearHeadsAttrs{}, {matrix, x});
+  if (matrix == kNone || graph_[matrix].type != Type::nvfp4) return heads;
+  ignore(name + ".input_scale");
+  return has(name + ".scale") ? mul(heads, vector(name + ".scale", 1)) : heads;
 }
 
 Value Builder::rope(Value x, const RopeAttrs& attrs, Value factors) { return add_node(attrs, {x, graph_.positions, factors}); }
