@@ -82,16 +82,24 @@ Value Builder::weight(const std::string& name, const Shape& shape, bool is_vecto
   Shape whole = shape;
   whole.dim[is_vector ? 0 : 1] = rows.n_total / rows.n_matrices;
   if (rows.n_matrices > 1) whole.dim[2] = rows.n_matrices;
+  const WeightInfo* info = checked(name, whole, is_vector);
+  if (info == nullptr) return kNone;
+  return asked_[key] = add_tensor({info->type, shape, Life::weight, StatePolicy::none, name, rows.first, rows.n_total});
+}
+
+const WeightInfo* Builder::checked(const std::string& name, const Shape& shape, bool is_vector) {
   const auto found = weights_.find(name);
-  if (found == weights_.end()) return problem(fmt::format("tensor '{}' {} is missing", name, to_string(whole))), kNone;
+  if (found == weights_.end()) return problem(fmt::format("tensor '{}' {} is missing", name, to_string(shape))), nullptr;
   used_.insert(found->first);
   const WeightInfo& info = found->second;
-  if (info.shape != whole) problem(fmt::format("tensor '{}' is {}, wanted {}", name, to_string(info.shape), to_string(whole)));
+  if (info.shape != shape) problem(fmt::format("tensor '{}' is {}, wanted {}", name, to_string(info.shape), to_string(shape)));
   if (is_vector ? info.type != Type::f32 : !is_matrix_type(info.type))
     problem(fmt::format("tensor '{}' has type {}, wanted {}", name, type_info(info.type).name,
                         is_vector ? "F32" : "a floating or quantized type"));
-  return asked_[key] = add_tensor({info.type, shape, Life::weight, StatePolicy::none, name, rows.first, rows.n_total});
+  return &info;
 }
+
+void Builder::check_vector(const std::string& name, int64_t width) { checked(name, {{width, 1, 1, 1}}, true); }
 
 int64_t Builder::n_rows(const std::string& name) const {
   const auto found = weights_.find(name);
@@ -152,7 +160,10 @@ Value Builder::linear(Value x, const std::string& name, int64_t n_out, Rows rows
 Value Builder::linear_heads(Value x, const std::string& name, int64_t n_out, int64_t n_head) {
   if (x == kNone) return expect(name), kNone;
   const Value matrix = weight(name + ".weight", {{graph_[x].shape.dim[0] / n_head, n_out, n_head, 1}}, false, {0, n_out});
-  return add_node(LinearHeadsAttrs{}, {matrix, x});
+  const Value heads = add_node(LinearHeadsAttrs{}, {matrix, x});
+  if (matrix == kNone || graph_[matrix].type != Type::nvfp4) return heads;
+  ignore(name + ".input_scale");
+  return has(name + ".scale") ? mul(heads, vector(name + ".scale", 1)) : heads;
 }
 
 Value Builder::rope(Value x, const RopeAttrs& attrs, Value factors) { return add_node(attrs, {x, graph_.positions, factors}); }

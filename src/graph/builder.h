@@ -68,6 +68,8 @@ class Builder {
   void refuse(Error error);
   // Marks tensors of a file as known though this graph does not use them (rope tables that are recomputed and such).
   void ignore(std::string_view name);
+  // The same, but it must be there and be F32 [width]: of two that the request chooses from, the other.
+  void check_vector(const std::string& name, int64_t width);
   // The same for all tensors of a block, noted with the reason where there are any.
   void ignore_block(int64_t layer, std::string_view why);
   // For the user to read: something of the file that this graph leaves out.
@@ -128,6 +130,8 @@ class Builder {
   Value add_node(Attrs attrs, std::vector<TensorId> in);
   Value weight(const std::string& name, const Shape& shape, bool is_vector, Rows rows);
   void expect(const std::string& name);
+  // What the file has under this name, null where nothing; a fault is noted where it is missing, or of another shape or type.
+  const WeightInfo* checked(const std::string& name, const Shape& shape, bool is_vector);
   Value state(std::string_view name, Type type, const Shape& shape, StatePolicy policy);
   void problem(std::string text);
 

@@ -30,7 +30,7 @@ struct CacheFacts {
 
 struct ModelFacts {
   int64_t params_total = 0;        // values of all weights
-  int64_t params_active = 0;       // of those that take part in a token: all, less the experts not chosen
+  int64_t params_active = 0;       // of those that take part in a token: the experts chosen, of an embedding table one row
   int64_t bytes_per_token = 0;     // weight bytes read for one decoded token: one embedding row, a tied head once
   std::vector<CacheFacts> caches;  // in the order of their first layers
   int64_t state_bytes = 0;         // of fixed size, a sequence

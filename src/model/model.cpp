@@ -13,7 +13,7 @@ Result<Model> Model::from_file(gguf::File file) {
   TRY_ASSIGN(const std::string_view architecture, model.metadata().string("general.architecture"));
   TRY_ASSIGN(model.arch_, find_arch(architecture));
   const HparamReader reader(model.metadata(), std::string(architecture));
-  TRY_ASSIGN(model.hparams_, read_common_hparams(reader, model.arch_->hybrid));
+  TRY_ASSIGN(model.hparams_, read_common_hparams(reader, model.arch_->traits));
   if (model.arch_->read != nullptr) TRY(model.arch_->read(reader, model.hparams_));
   for (const gguf::TensorInfo& tensor : model.file_->tensors())
     model.weights_.emplace(tensor.name, WeightInfo{tensor.type, {tensor.dim}});
@@ -32,7 +32,11 @@ Result<const Tokenizer*> Model::tokenizer() const {
   return tokenizer_.get();
 }
 
-Pooling Model::default_pooling() const { return hparams_.pooling.value_or(hparams_.causal ? Pooling::last : Pooling::mean); }
+Pooling Model::default_pooling() const {
+  const bool has_head = weights_.contains("cls.weight") || weights_.contains("cls.output.weight");
+  if (hparams_.pooling && (*hparams_.pooling != Pooling::rank || has_head)) return *hparams_.pooling;
+  return hparams_.causal ? Pooling::last : Pooling::mean;
+}
 
 Result<Graph> Model::graph(const GraphRequest& request) const {
   Builder builder(weights_, request);

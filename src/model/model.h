@@ -28,7 +28,8 @@ class Model {
   const Arch& arch() const { return *arch_; }
   const ModelFacts& facts() const { return facts_; }                // with a cache in F16
   const std::vector<std::string>& notes() const { return notes_; }  // Graph::notes
-  // Of embeddings where nobody says otherwise: the file's own, else mean, of a decoder the last token.
+  // Of embeddings where nobody says otherwise: the file's own (but not rank without a classification head), else mean, of a
+  // decoder the last token.
   Pooling default_pooling() const;
   // Made at the first call ({model, …} when the vocabulary is broken or its kind unknown); the logits verb needs none.
   Result<const Tokenizer*> tokenizer() const;

@@ -119,6 +119,17 @@ TEST(Builder, a_tied_weight_is_one_tensor) {
   EXPECT_EQ((*graph)[graph->result].life, Life::output);
 }
 
+TEST(Builder, heads_of_nvfp4_are_multiplied_with_their_scale) {
+  for (const bool has_scale : {false, true}) {
+    WeightTable weights = {{"embd.weight", {Type::f32, {{128, 10, 1, 1}}}}, {"h.weight", {Type::nvfp4, {{64, 8, 2, 1}}}}};
+    if (has_scale) weights["h.scale"] = weights["h.input_scale"] = {Type::f32, {{1, 1, 1, 1}}};
+    Builder builder(weights, kRequest);
+    const Result<Graph> graph = builder.finish(builder.linear_heads(builder.embed("embd", 128, 10), "h", 8, 2));
+    ASSERT_TRUE(graph) << graph.error().what;
+    EXPECT_EQ(graph->nodes.back().op(), has_scale ? Op::mul : Op::linear_heads);
+  }
+}
+
 TEST(Builder, a_cache_type_that_the_model_cannot_have_is_refused) {
   const WeightTable weights;
   for (const auto& [type, part] : {std::pair{Type::q8_0, "multiple of 32"}, std::pair{Type::q4_k, "Q4_K is not supported"}}) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <random>
 #include <set>
 
 #include "arch_golden.h"
@@ -32,6 +33,7 @@ Variant array(std::string what, size_t count, T value) {
 }
 
 constexpr size_t kForAllKeys = 7;
+constexpr int kPairs = 150;
 
 const std::vector<Variant>& variants() {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
@@ -64,7 +66,19 @@ const std::vector<Variant>& variants() {
 std::vector<Variant> layer_variants(size_t n_layer) {
   return {array<uint32_t>("zeros", n_layer, 0), array<uint32_t>("ones", n_layer, 1),
           array<int64_t>("negative items", n_layer, -1), array<uint64_t>("items of 2^63", n_layer, uint64_t{1} << 63),
+          array<uint32_t>("one item too few", n_layer - 1, 1), array<uint32_t>("one item too many", n_layer + 1, 1),
           array<uint32_t>("5000 items", 5000, 1)};
+}
+
+// Values that are good of themselves: what they contradict is another key, or the tensors.
+const std::vector<Variant>& plausible_variants() {
+  static const std::vector<Variant> list = {
+      scalar<uint32_t>("1", 1),     scalar<uint32_t>("2", 2),       scalar<uint32_t>("3", 3),   scalar<uint32_t>("8", 8),
+      scalar<uint32_t>("64", 64),   scalar<uint32_t>("4096", 4096), scalar<float>("0.5", 0.5f), scalar<bool>("false", false),
+      scalar<bool>("true", true),   scalar<uint32_t>("0", 0),       scalar<float>("2.0", 2),    scalar<float>("1e-6", 1e-6f),
+      array<uint32_t>("zeros", 2, 0), array<uint32_t>("ones", 2, 1), array<float>("twos", 4, 2),
+  };
+  return list;
 }
 
 gguf::Writer copy_without(const gguf::File& file, std::string_view left_out) {
@@ -98,8 +112,8 @@ const Known& known() {
   return known;
 }
 
-// Empty when the file is met as it should be; what is wrong otherwise.
-std::string fault_of(const gguf::Writer& writer, std::string_view key) {
+// Empty when the file is met as it should be, with an error that names one of the keys or a tensor; what is wrong otherwise.
+std::string fault_of(const gguf::Writer& writer, std::initializer_list<std::string_view> keys) {
   auto bytes = writer.to_bytes();
   if (!bytes) return bytes.error().what;
   auto file = gguf::File::from_bytes(std::move(*bytes), "hostile");
@@ -107,7 +121,8 @@ std::string fault_of(const gguf::Writer& writer, std::string_view key) {
   const auto model = Model::from_file(std::move(*file));
   if (!model) {
     const Error& error = model.error();
-    const bool is_named = error.what.find(key) != std::string::npos || error.what.find("tensor '") != std::string::npos;
+    const bool is_named = error.what.find("tensor '") != std::string::npos ||
+        std::ranges::any_of(keys, [&](std::string_view key) { return error.what.find(key) != std::string::npos; });
     return is_named ? "" : fmt::format("the error names neither key nor tensor: {}", error.what);
   }
   RuntimeOptions options{.backend = "ref", .n_ctx = 8, .n_batch = 8, .n_threads = 1};
@@ -142,17 +157,114 @@ TEST_P(ArchHostile, bad_keys_are_named_or_harmless) {
   const int64_t n_layer = *file->metadata().integer(prefix + "block_count", 1, 1024);
   const gguf::Writer whole = copy_without(*file, "");
   for (const std::string& key : keys) {
-    EXPECT_EQ(fault_of(copy_without(*file, key), key), "") << key << " is missing";
+    EXPECT_EQ(fault_of(copy_without(*file, key), {key}), "") << key << " is missing";
     const auto try_all = [&](std::span<const Variant> list) {
       for (const Variant& variant : list) {
         gguf::Writer writer = whole;
         variant.apply(writer, key);
-        EXPECT_EQ(fault_of(writer, key), "") << key << " is " << variant.what;
+        EXPECT_EQ(fault_of(writer, {key}), "") << key << " is " << variant.what;
       }
     };
     const bool is_own = file->metadata().find(key) != nullptr;
     try_all(std::span(variants()).first(is_own ? variants().size() : kForAllKeys));
     if (is_own) try_all(layer_variants(static_cast<size_t>(n_layer)));
+  }
+}
+
+// Two keys at once, each with a value that alone may be right.
+TEST_P(ArchHostile, keys_that_contradict_each_other_are_named_or_harmless) {
+  const auto file = gguf::File::open(kGoldens / (GetParam() + ".gguf"));
+  ASSERT_TRUE(file) << file.error().what;
+  const std::string prefix = std::string(*file->metadata().string("general.architecture")) + ".";
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : file->metadata().entries())
+    if (key.starts_with(prefix)) keys.emplace_back(key);
+  for (const std::string& suffix : known().suffixes) keys.push_back(prefix + suffix);
+  std::minstd_rand random(static_cast<unsigned>(std::hash<std::string>()(GetParam())));
+  const auto pick = [&random](const auto& list) -> const auto& { return list[random() % list.size()]; };
+  const gguf::Writer whole = copy_without(*file, "");
+  for (int i = 0; i < kPairs; ++i) {
+    const std::string &first = pick(keys), &second = pick(keys);
+    const Variant &one = pick(plausible_variants()), &other = pick(plausible_variants());
+    gguf::Writer writer = whole;
+    one.apply(writer, first);
+    other.apply(writer, second);
+    EXPECT_EQ(fault_of(writer, {first, second}), "") << first << " is " << one.what << ", " << second << " is " << other.what;
+  }
+}
+
+// One tensor of another shape or type.
+TEST_P(ArchHostile, bad_tensors_are_named_or_harmless) {
+  const auto file = gguf::File::open(kGoldens / (GetParam() + ".gguf"));
+  ASSERT_TRUE(file) << file.error().what;
+  const std::vector<std::byte> zeros(1 << 20);
+  const auto with = [&](std::string_view name, Type type, std::vector<int64_t> dim) {
+    gguf::Writer writer;
+    for (const auto& [key, value] : file->metadata().entries()) writer.set(key, value);
+    int64_t n_rows = 1;
+    for (size_t i = 1; i < dim.size(); ++i) n_rows *= dim[i];
+    const auto bytes = static_cast<size_t>(n_rows * row_bytes(type, dim[0]));
+    for (const gguf::TensorInfo& tensor : file->tensors()) {
+      const bool is_changed = tensor.name == name;
+      const auto old_dim = std::span(tensor.dim).first(static_cast<size_t>(tensor.n_dims));
+      const std::span<const std::byte> old_data{tensor.data, static_cast<size_t>(tensor.bytes)};
+      EXPECT_TRUE(is_changed ? writer.add_tensor(name, type, dim, std::span(zeros).first(bytes))
+                             : writer.add_tensor(tensor.name, tensor.type, old_dim, old_data));
+    }
+    return writer;
+  };
+  std::set<std::string> kinds;  // one block's tensors stand for all
+  for (const gguf::TensorInfo& tensor : file->tensors()) {
+    std::string kind(tensor.name);
+    if (kind.starts_with("blk.")) kind.erase(0, kind.find('.', 4));
+    if (!kinds.insert(kind).second) continue;
+    std::vector<int64_t> dim(tensor.dim.begin(), tensor.dim.begin() + tensor.n_dims);
+    const auto expect_good = [&](const char* what, Type type, const std::vector<int64_t>& changed) {
+      EXPECT_EQ(fault_of(with(tensor.name, type, changed), {tensor.name}), "") << tensor.name << ": " << what;
+    };
+    for (const Type type : {Type::f16, Type::bf16, Type::i8, Type::i32, Type::f64}) expect_good("another type", type, dim);
+    if (dim[0] % 32 == 0) expect_good("Q8_0", Type::q8_0, dim);
+    std::vector<int64_t> changed(dim.rbegin(), dim.rend());
+    expect_good("turned round", Type::f32, changed);
+    changed = dim;
+    changed.push_back(2);
+    expect_good("a dimension more", Type::f32, changed);
+    for (size_t i = 0; i < dim.size(); ++i)
+      for (const int64_t size : {dim[i] + 1, dim[i] * 2, int64_t{1}}) {
+        changed = dim;
+        changed[i] = size;
+        expect_good("another size", Type::f32, changed);
+      }
+    expect_good("all in one row", Type::f32, {std::accumulate(dim.begin(), dim.end(), int64_t{1}, std::multiplies())});
+  }
+}
+
+// Which norm a model has its architecture tells, not which key of epsilon the file has: converters write both.
+TEST_P(ArchHostile, the_other_key_of_epsilon_changes_nothing) {
+  const auto file = gguf::File::open(kGoldens / (GetParam() + ".gguf"));
+  ASSERT_TRUE(file) << file.error().what;
+  const std::string prefix = std::string(*file->metadata().string("general.architecture")) + ".attention.layer_norm_";
+  const bool has_rms = file->metadata().find(prefix + "rms_epsilon") != nullptr;
+  if (has_rms && file->metadata().find(prefix + "epsilon") != nullptr) return;
+  gguf::Writer writer = copy_without(*file, "");
+  writer.set(prefix + (has_rms ? "epsilon" : "rms_epsilon"), 0.5f);
+  auto bytes = writer.to_bytes();
+  ASSERT_TRUE(bytes) << bytes.error().what;
+  auto both_file = gguf::File::from_bytes(std::move(*bytes), "both");
+  ASSERT_TRUE(both_file) << both_file.error().what;
+  const auto model = Model::open(kGoldens / (GetParam() + ".gguf")), both = Model::from_file(std::move(*both_file));
+  ASSERT_TRUE(model && both);
+  GraphRequest request{.n_ctx = 8, .n_batch = 8};
+  if (!model->hparams().causal) request.pooling = model->default_pooling();
+  const auto graph = model->graph(request), other = both->graph(request);
+  ASSERT_TRUE(graph && other);
+  ASSERT_EQ(graph->nodes.size(), other->nodes.size());
+  for (size_t i = 0; i < graph->nodes.size(); ++i) {
+    const auto *norm = std::get_if<NormAttrs>(&graph->nodes[i].attrs), *same = std::get_if<NormAttrs>(&other->nodes[i].attrs);
+    if (norm == nullptr) continue;
+    ASSERT_NE(same, nullptr);
+    EXPECT_EQ(norm->eps, same->eps);
+    EXPECT_EQ(norm->rms, same->rms);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "arch_golden.h"
+#include "model/gguf/writer.h"
 #include "model/model.h"
 #include "runtime/runtime.h"
 
@@ -111,6 +112,30 @@ TEST_P(EmbedGolden, an_encoder_takes_whole_texts_and_gives_no_logits) {
   const auto graph = model_->graph({.n_ctx = 64});
   ASSERT_FALSE(graph);
   EXPECT_EQ(graph.error().code, "embedding-model");
+}
+
+// A file whose pooling type is rank but which has no head can still be opened, for any other pooling.
+TEST(Embed, a_reranker_without_its_head_opens_and_says_what_is_missing) {
+  const auto file = gguf::File::open(kGoldens / "bert.gguf");
+  ASSERT_TRUE(file) << file.error().what;
+  gguf::Writer writer;
+  for (const auto& [key, value] : file->metadata().entries()) writer.set(key, value);
+  writer.set("bert.pooling_type", static_cast<uint32_t>(Pooling::rank));
+  for (const gguf::TensorInfo& tensor : file->tensors()) {
+    if (tensor.name.starts_with("cls.")) continue;
+    ASSERT_TRUE(writer.add_tensor(tensor.name, tensor.type, std::span(tensor.dim).first(static_cast<size_t>(tensor.n_dims)),
+                                  {tensor.data, static_cast<size_t>(tensor.bytes)}));
+  }
+  auto bytes = writer.to_bytes();
+  ASSERT_TRUE(bytes) << bytes.error().what;
+  auto headless = gguf::File::from_bytes(std::move(*bytes), "headless");
+  ASSERT_TRUE(headless) << headless.error().what;
+  const auto model = Model::from_file(std::move(*headless));
+  ASSERT_TRUE(model) << model.error().what;
+  EXPECT_EQ(model->default_pooling(), Pooling::mean);
+  const auto ranking = model->graph({.n_ctx = 8, .n_batch = 8, .pooling = Pooling::rank});
+  ASSERT_FALSE(ranking);
+  EXPECT_EQ(ranking.error().code, "no-classification-head");
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiny, EmbedGolden, testing::ValuesIn(golden_names("pooling")), golden_test_name);

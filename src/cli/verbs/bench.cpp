@@ -68,10 +68,11 @@ Result<std::unique_ptr<Engine>> load_for(const Model& model, const Machine& mach
                 fmt::format("--ctx {}", n_ctx));
   runtime.n_ctx = std::max(runtime.n_ctx, n_ctx);
   runtime.n_seq = runtime.n_outputs = batch;
+  if (!model.hparams().causal) runtime.pooling = model.default_pooling(), runtime.n_batch = n_ctx;
   return Engine::load(model, machine, runtime);
 }
 
-Result<Results> measure(const Options& options) {
+Result<Results> measure(Options options) {
   TRY_ASSIGN(const Machine machine, this_machine());
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
   Results results{.model = options.engine.model, .isa = isa.in_use};
@@ -85,6 +86,7 @@ Result<Results> measure(const Options& options) {
 
   const auto start = Clock::now();
   TRY_ASSIGN(const Model model, Model::open(options.engine.model));
+  if (!model.hparams().causal) options.n_decode = options.depth = {0}, options.batch = {1};  // an encoder: a text is one step
   results.file_bytes = model.file().file_bytes();
   bool first = true;
   for (const int64_t batch : options.batch) {

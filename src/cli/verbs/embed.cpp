@@ -53,6 +53,9 @@ Pooling choose_pooling(const Options& options, const Model& model) {
   if (!options.pooling.empty()) {
     pooling = *find_pooling(options.pooling);
     why = "as asked for";
+  } else if (model.hparams().pooling && *model.hparams().pooling != pooling) {
+    why = fmt::format("{}.pooling_type is {}, but the file has no classification head", model.arch().name,
+                      pooling_name(*model.hparams().pooling));
   } else if (!model.hparams().pooling) {
     why = model.hparams().causal ? "the file says nothing, and the last token has seen the whole text" : "the file says nothing";
   }

@@ -36,7 +36,7 @@ Value rope_factors(Builder& b, const Hparams& hp) {
   // Phi's and others' long and short sets: both are in the file, the context asked for decides.
   if (b.has("rope_factors_long.weight") && b.has("rope_factors_short.weight")) {
     const bool is_long = b.request().n_ctx > hp.rope.n_ctx_orig;
-    b.ignore(is_long ? "rope_factors_short.weight" : "rope_factors_long.weight");
+    b.check_vector(is_long ? "rope_factors_short.weight" : "rope_factors_long.weight", half);
     return b.vector(is_long ? "rope_factors_long.weight" : "rope_factors_short.weight", half);
   }
   return b.vector_if("rope_freqs.weight", half);
@@ -103,6 +103,12 @@ Value attention(Builder& b, const Hparams& hp, Value h, int64_t layer, const Rop
   if (style.qk_norm == QkNorm::plain_head) {
     q = b.norm(q, hp.head_dim, hp.norm_eps);
     k = b.norm(k, hp.head_dim, hp.norm_eps);
+  } else if (style.qk_norm == QkNorm::own_head) {
+    const auto norm = [&](Value x, const char* name, int64_t n) {
+      return b.mul(b.norm(x, hp.head_dim, hp.norm_eps, kNone, hp.norm_is_rms), b.matrix(b.block(name), hp.head_dim, n));
+    };
+    q = norm(q, "attn_q_norm.weight", n_head);
+    k = norm(k, "attn_k_norm.weight", n_kv_head);
   } else if (style.qk_norm != QkNorm::none) {
     const bool is_whole = style.qk_norm == QkNorm::whole;
     q = b.norm(q, b.block("attn_q_norm"), is_whole ? n_q : hp.head_dim, hp.norm_eps, hp.norm_is_rms);

@@ -14,7 +14,7 @@ struct Arch {
   std::string_view name;                                          // general.architecture
   Result<void> (*read)(const HparamReader& reader, Hparams& hp);  // beyond the common ones; null when there is nothing
   Value (*build)(Builder& builder, const Hparams& hp);            // gives the logits
-  bool hybrid = false;                                            // zeros in the keys of heads and feed-forward are meant
+  ArchTraits traits{};
 };
 
 // Each defined in its own file: arch_llama, arch_qwen2, …
@@ -28,8 +28,9 @@ std::span<const Arch* const> all_archs();
 
 // Pieces that many architectures share.
 
-// RMS norm attn_q_norm, attn_k_norm of each head, or of all heads as one; plain_head: of each head, without a weight.
-enum class QkNorm : uint8_t { none, head, whole, plain_head };
+// Norm attn_q_norm, attn_k_norm of each head, or of all heads as one; own_head: of each head, with a weight of its own [D, H];
+// plain_head: of each head, without a weight.
+enum class QkNorm : uint8_t { none, head, whole, own_head, plain_head };
 
 struct AttentionStyle {
   bool neox = false;  // rope pairs (i, i + n_rot/2)

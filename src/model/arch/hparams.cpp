@@ -196,6 +196,11 @@ Result<void> read_expert_groups(const HparamReader& reader, MoeAttrs& moe) {
   TRY_ASSIGN(const int64_t n_group, reader.integer_or("expert_group_count", 0, 0, moe.n_expert));
   if (n_group < 2) return {};
   moe.n_group = n_group;
+  if (!reader.has("expert_group_used_count"))
+    return fail(Layer::model, "missing-key",
+                fmt::format("{} is {}, but {} is missing", reader.key("expert_group_count"), n_group,
+                            reader.key("expert_group_used_count")),
+                kFix);
   TRY_ASSIGN(moe.n_group_used, reader.integer("expert_group_used_count", 1, n_group));
   if (moe.n_expert % n_group != 0 || moe.n_used > moe.n_expert / n_group * moe.n_group_used)
     return fail(Layer::model, "bad-value",
@@ -259,7 +264,7 @@ Result<void> read_recurrent(const HparamReader& reader, Hparams& hp, bool is_mam
   return {};
 }
 
-Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid) {
+Result<Hparams> read_common_hparams(const HparamReader& reader, const ArchTraits& traits) {
   Hparams hp;
   TRY_ASSIGN(hp.n_embd, reader.integer("embedding_length", 1, kEmbdMax));
   TRY_ASSIGN(hp.n_layer, reader.integer("block_count", 1, kLayersMax));
@@ -271,7 +276,7 @@ Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid) {
   TRY_ASSIGN(hp.n_ctx_train, reader.integer("context_length", 1, kContextMax));
   hp.n_ff.assign(static_cast<size_t>(hp.n_layer), 0);
   if (reader.has("feed_forward_length")) {
-    TRY_ASSIGN(hp.n_ff, reader.per_layer("feed_forward_length", hp.n_layer, hybrid ? 0 : 1, kFfMax));
+    TRY_ASSIGN(hp.n_ff, reader.per_layer("feed_forward_length", hp.n_layer, traits.hybrid ? 0 : 1, kFfMax));
   } else if (!reader.has("expert_feed_forward_length")) {
     return fail(Layer::model, "missing-key",
                 fmt::format("{} and {} are missing, one is wanted", reader.key("feed_forward_length"),
@@ -279,13 +284,14 @@ Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid) {
                 kFix);
   }
   TRY_ASSIGN(hp.n_vocab, read_n_vocab(reader));
-  TRY(read_heads(reader, hp, hybrid));
+  TRY(read_heads(reader, hp, traits.hybrid));
   constexpr const char *kRms = "attention.layer_norm_rms_epsilon", *kMean = "attention.layer_norm_epsilon";
   if (!reader.has(kRms) && !reader.has(kMean))
     return fail(Layer::model, "missing-key",
                 fmt::format("{} and {} are missing, one is wanted", reader.key(kRms), reader.key(kMean)), kFix);
-  hp.norm_is_rms = reader.has(kRms);
-  TRY_ASSIGN(hp.norm_eps, reader.number(hp.norm_is_rms ? kRms : kMean, 0, 1));
+  hp.norm_is_rms = !traits.layer_norm;
+  const bool uses_rms_key = hp.norm_is_rms ? reader.has(kRms) : !reader.has(kMean);
+  TRY_ASSIGN(hp.norm_eps, reader.number(uses_rms_key ? kRms : kMean, 0, 1));
   TRY(read_rope(reader, hp));
   TRY(read_embedding(reader, hp));
   return hp;

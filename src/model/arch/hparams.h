@@ -40,7 +40,7 @@ struct Hparams {
   std::vector<int64_t> n_head, n_kv_head, n_ff;  // [n_layer] each
   int64_t head_dim = 0, head_dim_v = 0;          // D, Dv
   float norm_eps = 0;
-  bool norm_is_rms = true;  // else layer norm: the key of epsilon that the file has tells
+  bool norm_is_rms = true;  // else layer norm: ArchTraits
   bool norm_has_weight = true;
   RopeParams rope;
   int64_t window = 0;                              // sliding window in tokens; 0 = none
@@ -143,8 +143,13 @@ float yarn_magnitude(const RopeParams& rope, float m);
 // "ssm.…": conv_kernel, inner_size, state_size, time_step_rank and, unless the model is Mamba 1, group_count.
 Result<void> read_recurrent(const HparamReader& reader, Hparams& hp, bool is_mamba_1 = false);
 
-// What all decoders share: sizes, heads, norm, rope. Errors name key, value and range. hybrid: a layer may lack attention or the
-// feed-forward part, which zeros in their keys say.
-Result<Hparams> read_common_hparams(const HparamReader& reader, bool hybrid = false);
+// What an architecture is, whatever a file's keys say.
+struct ArchTraits {
+  bool hybrid = false;      // a layer may lack attention or the feed-forward part, which zeros in their keys say
+  bool layer_norm = false;  // else RMS norm: converters write both keys of epsilon where a model's config has both
+};
+
+// What all models share: sizes, heads, norm, rope. Errors name key, value and range.
+Result<Hparams> read_common_hparams(const HparamReader& reader, const ArchTraits& traits);
 
 }  // namespace lupo

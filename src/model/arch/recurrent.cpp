@@ -159,7 +159,6 @@ Value hybrid_decoder(Builder& b, const Hparams& hp, const AttentionStyle& style,
 }
 
 Result<void> read_one_part_layers(const HparamReader& reader, Hparams& hp) {
-  hp.norm_is_rms = true;  // whatever the key of epsilon is called
   mark_recurrent_by_heads(hp);
   return read_recurrent(reader, hp);
 }

@@ -16,18 +16,21 @@ constexpr uint64_t kMagic = 0x31657461'7473706c;  // "lpstate1"
 
 struct Header {
   uint64_t magic = kMagic;
-  uint64_t model = 0;  // digest of the weights' and states' names, types and shapes
+  uint64_t model = 0;  // digest()
   int64_t n_tokens = 0, deepest = 0;
 };
 
-// FNV-1a over what makes states of one model unreadable for another. The sizes that the request chose are left out: N of a cache,
-// S, checkpoints; a ring's bytes tell its N.
-uint64_t digest(const Graph& graph) {
+// FNV-1a over what makes states of one model unreadable for another: names, types and shapes, and the first row of each weight,
+// which tells two fine-tunes of one model apart. The sizes that the request chose are left out: N of a cache, S, checkpoints; a
+// ring's bytes tell its N.
+uint64_t digest(const Engine& engine) {
+  const Graph& graph = engine.graph();
   uint64_t hash = 0xcbf29ce484222325;
   const auto add = [&hash](const auto& bytes) {
     for (const auto byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
   };
-  for (const Tensor& tensor : graph.tensors) {
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    const Tensor& tensor = graph.tensors[i];
     if (tensor.life != Life::weight && tensor.life != Life::state) continue;
     Shape shape = tensor.shape;
     if (tensor.life == Life::state) shape.dim[3] = 1;
@@ -35,6 +38,9 @@ uint64_t digest(const Graph& graph) {
     add(tensor.name);
     add(fmt::format(" {} {} {} {};", type_info(tensor.type).name, to_string(shape), static_cast<int>(tensor.policy),
                     tensor.first_row));
+    if (tensor.life != Life::weight) continue;
+    const auto row = static_cast<size_t>(row_bytes(tensor.type, tensor.shape.dim[0]));
+    add(std::span(reinterpret_cast<const uint8_t*>(engine.model().weight(graph, static_cast<TensorId>(i))), row));
   }
   return hash;
 }
@@ -61,7 +67,7 @@ std::vector<std::byte> Session::save() const {
   const Graph& graph = engine_.graph();
   std::vector<std::byte> out;
   const auto put = [&out](std::span<const std::byte> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); };
-  const Header header{.model = digest(graph), .n_tokens = std::ssize(tokens_), .deepest = deepest_};
+  const Header header{.model = digest(engine_), .n_tokens = std::ssize(tokens_), .deepest = deepest_};
   put(std::as_bytes(std::span(&header, 1)));
   put(std::as_bytes(std::span(tokens_)));
   for (size_t i = 0; i < graph.tensors.size(); ++i)
@@ -79,7 +85,7 @@ Result<void> Session::restore(std::span<const std::byte> saved) {
   if (saved.size() < sizeof header) return refuse(fmt::format("a saved state of {} bytes", saved.size()));
   std::memcpy(&header, saved.data(), sizeof header);
   if (header.magic != kMagic) return refuse("these bytes are no saved state of this version");
-  if (header.model != digest(graph)) return refuse("the state was saved of another model or with other cache types");
+  if (header.model != digest(engine_)) return refuse("the state was saved of another model or with other cache types");
   if (header.n_tokens < 0 || header.n_tokens > graph.n_ctx || header.deepest < header.n_tokens)
     return refuse(fmt::format("the saved state holds {} tokens, the context {}", header.n_tokens, graph.n_ctx));
   size_t expected = sizeof header + static_cast<size_t>(header.n_tokens) * sizeof(TokenId);

@@ -76,6 +76,7 @@ MODELS |= {
     "hunyuan_dense": ("hunyuan-dense", 2, {"tied": True, "qk_norm": "head"}),
     "llama-nvfp4": ("llama", 2, {"type": "NVFP4", "biases": True}),
     "llama-experts-nvfp4": ("llama", 2, {"type": "NVFP4", "experts": (6, 2)}),
+    "stablelm-head-norms": ("stablelm", 2, LNB | {"norms": ["attn_norm"], "n_rot": 4, "qk_norm": "own_head"}),
 }
 
 
@@ -175,7 +176,10 @@ def write(path, arch, n_layer, o, seed, exact=False):
             vector(b + "attn_sinks.weight", n_head, 0.5)
         for name in o.get("norms", ["attn_norm", "ffn_norm"]):
             norm(b + name, N_EMBD)
-        if o.get("head_norms") or "qk_norm" in o:
+        if o.get("qk_norm") == "own_head":
+            for name, n in (("attn_q_norm", n_head), ("attn_k_norm", n_kv)):
+                w.add_tensor(f"{b}{name}.weight", (1 + 0.2 * rng.standard_normal((n, HEAD_DIM))).astype(np.float32))
+        elif o.get("head_norms") or "qk_norm" in o:
             whole = o.get("qk_norm") == "whole"
             vector(b + "attn_q_norm.weight", n_q if whole else HEAD_DIM)
             vector(b + "attn_k_norm.weight", n_k if whole else HEAD_DIM)

@@ -33,6 +33,7 @@ MODELS = {
     "qwen3-embed": ("qwen3", 2, {"heads": (4, 2), "wide": True, "head_norms": True, "causal": True, "pooling": "last", "output": True}),
     "qwen3-rerank": ("qwen3", 2, {"heads": (4, 2), "wide": True, "head_norms": True, "causal": True, "pooling": "rank", "poolings": ["rank"], "head": ["cls.output"], "label_names": ["yes", "no"]}),
     "qwen2-both-ways": ("qwen2", 2, {"heads": (2, 1), "pooling": "last", "output": True}),
+    "nomic_bert_moe": ("nomic-bert-moe", 3, BERT | {"fused_qkv": True, "types": 1, "pooling": "mean", "experts": (5, 2), "every": 2}),
 }
 
 
@@ -78,6 +79,10 @@ def write_keys(w, arch, n_layer, o, n_embd, head_dim):
         w.add_sliding_window(o["window"])
     if "pattern" in o:
         w.add_uint32(f"{arch}.attention.sliding_window_pattern", o["pattern"])
+    if "experts" in o:
+        w.add_expert_count(o["experts"][0])
+        w.add_expert_used_count(o["experts"][1])
+        w.add_moe_every_n_layers(o["every"])
     if "act" in o:
         w.add_string(f"{arch}.hidden_activation", o["act"])
     if "dense" in o:
@@ -108,9 +113,14 @@ def write_block(w, o, l, n_embd, n_q, n_k, head_dim):
         linear(name, n_embd, n_out, biases)
     linear("attn_output", n_q, n_embd, biases)
     up = {"gated": [("ffn_gate", N_FF), ("ffn_up", N_FF)], "plain": [("ffn_up", N_FF)], "fused": [("ffn_up", 2 * N_FF)]}
-    for name, n_out in up[o.get("ffn", "gated")]:
-        linear(name, n_embd, n_out, biases and "ffn_biases" not in o)
-    linear("ffn_down", N_FF, n_embd, biases)
+    if "experts" in o and l % o["every"] == 1:
+        w.matrix(b + "ffn_gate_inp.weight", n_embd, o["experts"][0])
+        w.matrix(b + "ffn_up_exps.weight", n_embd, N_FF, o["experts"][0])
+        w.matrix(b + "ffn_down_exps.weight", N_FF, n_embd, o["experts"][0])
+    else:
+        for name, n_out in up[o.get("ffn", "gated")]:
+            linear(name, n_embd, n_out, biases and "ffn_biases" not in o)
+        linear("ffn_down", N_FF, n_embd, biases)
     default = ["attn_output_norm", "layer_output_norm"] if o.get("post") else ["attn_norm", "ffn_norm"]
     for name in o.get("norms", default) + (["attn_norm_2"] if o.get("norm_2") else []):
         if not (l == 0 and name == "attn_norm" and o.get("no_first_norm")):

@@ -1,6 +1,7 @@
 // The state of a slot over all architectures: sequences in one batch do not see each other, a saved state goes on as the one it
 // was saved of, and a session goes back only as far as its states can.
 #include "arch_golden.h"
+#include "model/gguf/writer.h"
 #include "runtime/session/session.h"
 
 namespace lupo {
@@ -125,6 +126,38 @@ TEST(SavedState, of_another_model_or_damaged_is_an_error) {
   saved[0] ^= std::byte{1};
   EXPECT_FALSE(session.restore(saved));
   EXPECT_EQ(session.tokens().size(), 10u) << "a refused restore changes nothing";
+}
+
+TEST(SavedState, of_another_training_of_the_same_model_is_an_error) {
+  const auto file = gguf::File::open(kGoldens / "llama.gguf");
+  ASSERT_TRUE(file) << file.error().what;
+  const std::string_view changed = "blk.1.ffn_up.weight";
+  std::vector<std::byte> data;
+  gguf::Writer writer;
+  for (const auto& [key, value] : file->metadata().entries()) writer.set(key, value);
+  for (const gguf::TensorInfo& tensor : file->tensors()) {
+    std::span<const std::byte> bytes{tensor.data, static_cast<size_t>(tensor.bytes)};
+    if (tensor.name == changed) {
+      data.assign(bytes.begin(), bytes.end());
+      data[0] ^= std::byte{1};
+      bytes = data;
+    }
+    const auto dim = std::span(tensor.dim).first(static_cast<size_t>(tensor.n_dims));
+    ASSERT_TRUE(writer.add_tensor(tensor.name, tensor.type, dim, bytes));
+  }
+  auto bytes = writer.to_bytes();
+  ASSERT_TRUE(bytes) << bytes.error().what;
+  auto tuned_file = gguf::File::from_bytes(std::move(*bytes), "tuned");
+  ASSERT_TRUE(tuned_file) << tuned_file.error().what;
+  const auto model = open("llama"), tuned = Model::from_file(std::move(*tuned_file));
+  ASSERT_TRUE(model && tuned);
+  auto engine = load(*model, "cpu", 64, 16), other = load(*tuned, "cpu", 64, 16);
+  ASSERT_TRUE(engine && other);
+  Session session(**engine);
+  ASSERT_TRUE(session.sync(Ids{1, 2, 3}));
+  const Result<void> restored = Session(**other).restore(session.save());
+  ASSERT_FALSE(restored);
+  EXPECT_EQ(restored.error().code, "other-state") << restored.error().what;
 }
 
 // A step that is refused half-way leaves a state that cannot go back: nothing of it may be kept.

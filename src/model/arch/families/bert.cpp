@@ -9,6 +9,6 @@ Value build(Builder& b, const Hparams& hp) { return bert(b, hp, {.rope = false},
 
 }  // namespace
 
-const Arch arch_bert{"bert", read_encoder, build};
+const Arch arch_bert{"bert", read_encoder, build, {.layer_norm = true}};
 
 }  // namespace lupo

@@ -21,6 +21,6 @@ Value build(Builder& b, const Hparams& hp) {
 
 }  // namespace
 
-const Arch arch_cohere2{"cohere2", read, build};
+const Arch arch_cohere2{"cohere2", read, build, {.layer_norm = true}};
 
 }  // namespace lupo

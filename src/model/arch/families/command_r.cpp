@@ -1,4 +1,5 @@
-// command-r: Command R and Aya. Layer norm without bias, attention and feed-forward in parallel from one norm, logits scaled.
+// command-r: Command R, Command R+ and Aya. Layer norm without bias, attention and feed-forward in parallel from one norm, logits
+// scaled; Command R+ normalises each head of queries and keys with weights of its own.
 #include "model/arch/arch.h"
 
 namespace lupo {
@@ -10,10 +11,13 @@ Result<void> read(const HparamReader& reader, Hparams& hp) {
   return {};
 }
 
-Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {}, gated(Activation::silu)); }
+Value build(Builder& b, const Hparams& hp) {
+  const QkNorm qk_norm = b.has("blk.0.attn_q_norm.weight") ? QkNorm::own_head : QkNorm::none;
+  return plain_decoder(b, hp, {.qk_norm = qk_norm}, gated(Activation::silu));
+}
 
 }  // namespace
 
-const Arch arch_command_r{"command-r", read, build};
+const Arch arch_command_r{"command-r", read, build, {.layer_norm = true}};
 
 }  // namespace lupo

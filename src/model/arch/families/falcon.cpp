@@ -16,6 +16,6 @@ Value build(Builder& b, const Hparams& hp) {
 
 }  // namespace
 
-const Arch arch_falcon{"falcon", nullptr, build};
+const Arch arch_falcon{"falcon", nullptr, build, {.layer_norm = true}};
 
 }  // namespace lupo

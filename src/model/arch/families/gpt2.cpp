@@ -8,6 +8,6 @@ Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {.rope 
 
 }  // namespace
 
-const Arch arch_gpt2{"gpt2", nullptr, build};
+const Arch arch_gpt2{"gpt2", nullptr, build, {.layer_norm = true}};
 
 }  // namespace lupo

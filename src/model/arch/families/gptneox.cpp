@@ -14,6 +14,6 @@ Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {.neox 
 
 }  // namespace
 
-const Arch arch_gptneox{"gptneox", read, build};
+const Arch arch_gptneox{"gptneox", read, build, {.layer_norm = true}};
 
 }  // namespace lupo

@@ -20,6 +20,6 @@ Value build(Builder& b, const Hparams& hp) {
 
 }  // namespace
 
-const Arch arch_granitehybrid{"granitehybrid", read, build, true};
+const Arch arch_granitehybrid{"granitehybrid", read, build, {.hybrid = true}};
 
 }  // namespace lupo

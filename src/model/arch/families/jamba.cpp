@@ -22,6 +22,6 @@ Value build(Builder& b, const Hparams& hp) {
 
 }  // namespace
 
-const Arch arch_jamba{"jamba", read, build, true};
+const Arch arch_jamba{"jamba", read, build, {.hybrid = true}};
 
 }  // namespace lupo

@@ -24,6 +24,6 @@ Value build(Builder& b, const Hparams& hp) {
 
 }  // namespace
 
-const Arch arch_jina_bert_v2{"jina-bert-v2", read, build};
+const Arch arch_jina_bert_v2{"jina-bert-v2", read, build, {.layer_norm = true}};
 
 }  // namespace lupo

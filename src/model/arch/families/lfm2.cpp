@@ -11,6 +11,6 @@ Value build(Builder& b, const Hparams& hp) { return short_conv_decoder(b, hp, ga
 
 }  // namespace
 
-const Arch arch_lfm2{"lfm2", read, build, true};
+const Arch arch_lfm2{"lfm2", read, build, {.hybrid = true}};
 
 }  // namespace lupo

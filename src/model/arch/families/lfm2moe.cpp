@@ -13,6 +13,6 @@ Value build(Builder& b, const Hparams& hp) { return short_conv_decoder(b, hp, ex
 
 }  // namespace
 
-const Arch arch_lfm2moe{"lfm2moe", read, build, true};
+const Arch arch_lfm2moe{"lfm2moe", read, build, {.hybrid = true}};
 
 }  // namespace lupo

@@ -15,6 +15,6 @@ Value build(Builder& b, const Hparams& hp) {
 
 }  // namespace
 
-const Arch arch_mamba{"mamba", read, build, true};
+const Arch arch_mamba{"mamba", read, build, {.hybrid = true}};
 
 }  // namespace lupo

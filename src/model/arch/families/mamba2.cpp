@@ -12,6 +12,6 @@ Value build(Builder& b, const Hparams& hp) {
 
 }  // namespace
 
-const Arch arch_mamba2{"mamba2", read, build, true};
+const Arch arch_mamba2{"mamba2", read, build, {.hybrid = true}};
 
 }  // namespace lupo

@@ -41,6 +41,6 @@ Value build(Builder& b, const Hparams& hp) {
 
 }  // namespace
 
-const Arch arch_modern_bert{"modern-bert", read, build};
+const Arch arch_modern_bert{"modern-bert", read, build, {.layer_norm = true}};
 
 }  // namespace lupo

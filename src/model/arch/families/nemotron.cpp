@@ -9,6 +9,6 @@ Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {.neox 
 
 }  // namespace
 
-const Arch arch_nemotron{"nemotron", nullptr, build};
+const Arch arch_nemotron{"nemotron", nullptr, build, {.layer_norm = true}};
 
 }  // namespace lupo

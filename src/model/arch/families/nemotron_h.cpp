@@ -11,6 +11,6 @@ Value build(Builder& b, const Hparams& hp) { return one_part_decoder(b, hp, plai
 
 }  // namespace
 
-const Arch arch_nemotron_h{"nemotron_h", read, build, true};
+const Arch arch_nemotron_h{"nemotron_h", read, build, {.hybrid = true}};
 
 }  // namespace lupo

@@ -28,6 +28,6 @@ Value build(Builder& b, const Hparams& hp) { return one_part_decoder(b, hp, feed
 
 }  // namespace
 
-const Arch arch_nemotron_h_moe{"nemotron_h_moe", read, build, true};
+const Arch arch_nemotron_h_moe{"nemotron_h_moe", read, build, {.hybrid = true}};
 
 }  // namespace lupo

@@ -8,6 +8,6 @@ Value build(Builder& b, const Hparams& hp) { return bert(b, hp, {.neox = true}, 
 
 }  // namespace
 
-const Arch arch_nomic_bert{"nomic-bert", read_encoder, build};
+const Arch arch_nomic_bert{"nomic-bert", read_encoder, build, {.layer_norm = true}};
 
 }  // namespace lupo

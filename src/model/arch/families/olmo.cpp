@@ -15,6 +15,6 @@ Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {}, gat
 
 }  // namespace
 
-const Arch arch_olmo{"olmo", read, build};
+const Arch arch_olmo{"olmo", read, build, {.layer_norm = true}};
 
 }  // namespace lupo

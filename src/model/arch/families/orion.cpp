@@ -8,6 +8,6 @@ Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {.neox 
 
 }  // namespace
 
-const Arch arch_orion{"orion", nullptr, build};
+const Arch arch_orion{"orion", nullptr, build, {.layer_norm = true}};
 
 }  // namespace lupo

@@ -14,6 +14,6 @@ Value build(Builder& b, const Hparams& hp) { return plain_decoder(b, hp, {.neox 
 
 }  // namespace
 
-const Arch arch_phi2{"phi2", read, build};
+const Arch arch_phi2{"phi2", read, build, {.layer_norm = true}};
 
 }  // namespace lupo

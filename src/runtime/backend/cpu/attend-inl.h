@@ -8,8 +8,8 @@ namespace {
 namespace simd {
 
 // One of these for each cell type. at(row, i): W values of a row from element i on, a multiple of W; part: the first n < W of
-// them (the types in blocks have none, since 32 is a multiple of W). Where kScaled, at() leaves out the factor scale(row, i), which
-// the 32 values around i share.
+// them (the types in blocks have none, since 32 is a multiple of W). Where kScaled, at() leaves out the factor scale(row, i),
+// which the 32 values around i share.
 struct F32Cell {
   static constexpr bool kScaled = false;
   static Vec at(const std::byte* row, int64_t i) { return load(reinterpret_cast<const float*>(row) + i); }
@@ -183,9 +183,10 @@ inline void stream_scaled_values(const Cells& v, KeyBlock block, const float* we
   for (int64_t begin = 0; begin < v.width; begin += 32) {
     const std::byte* row = cell_of(v, block.begin);
     for (int64_t j = 0; j < n_keys; ++j) scales[j] = Cell::scale(row + j * v.cell_bytes, begin);
-    for (int m = 0; m < M; ++m)
-      map(
-          scaled + m * kBlockKeys, n_keys, [&](Vec weight, Vec scale) { return weight * scale; }, weights + m * kBlockKeys, scales);
+    for (int m = 0; m < M; ++m) {
+      const auto times = [&](Vec weight, Vec scale) { return weight * scale; };
+      map(scaled + m * kBlockKeys, n_keys, times, weights + m * kBlockKeys, scales);
+    }
     for (int64_t i = begin; i < begin + 32; i += N * W) stream_values_at<Cell, M, N>(v, block, scaled, alpha, i, 0, out);
   }
 }

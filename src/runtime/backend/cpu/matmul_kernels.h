@@ -22,10 +22,10 @@ inline constexpr int64_t kFineTokens = 64;
 constexpr int digits_of_step(int64_t n_tokens) { return n_tokens <= kFineTokens ? 2 : 1; }  // of base 256
 
 // 256 activations of one token, when tokens are few: x ≈ d · c with the code c = 256 · high + low, |high| and |low| <= 127. As
-// digits, `first` has the high and `second` the low one of each code. As words (x86 without VNNI), the 16 bytes of each 16 values
-// are eight int16: in `first` the codes of the even values, in `second` of the odd ones. Of a row whose length K is no multiple of
-// 256 the last chunk holds the last 256 values, with d and sums of those in the chunk before as 0; of a row with K < 256 it is
-// filled up with zeros.
+// digits, `first` has the high and `second` the low one of each code. As words (x86 without VNNI), the 16 bytes of each 16
+// values are eight int16: in `first` the codes of the even values, in `second` of the odd ones. Of a row whose length K is no
+// multiple of 256 the last chunk holds the last 256 values, with d and sums of those in the chunk before as 0; of a row with
+// K < 256 it is filled up with zeros.
 struct alignas(64) ActivationChunk {
   int8_t first[256], second[256];
   int8_t quad_first[256], quad_second[256];  // [16, 4, 2, 2] the same, from (16 values, 2 halves, 4 blocks, 2): see Codes128
