@@ -33,7 +33,7 @@ Variant array(std::string what, size_t count, T value) {
 }
 
 constexpr size_t kForAllKeys = 7;
-constexpr int kPairs = 150;
+constexpr int kPairs = 40;
 
 const std::vector<Variant>& variants() {
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
