@@ -132,8 +132,8 @@ std::vector<Problem> problems() {
     all.push_back({256, 256, 4, 16, 100, 130, 0, 0, true, false, type});
     all.push_back({40, 40, 4, 16, 0, 64, 0, 0, false, false, type, true});
     all.push_back({32, 32, 3, 21, 50, 100, 0, 0, true, true, type, true});
-    all.push_back({200, 130, 20, 3, 150, 110, 100, 0, true, true, type, false, true});
-    all.push_back({576, 512, 16, 2, 90, 100, 0, 30, true, false, type, false, true});
+    all.push_back({200, 130, 20, 3, 200, 150, 140, 0, true, true, type, false, true});
+    all.push_back({576, 512, 16, 2, 140, 150, 0, 30, true, false, type, false, true});
   }
   return all;
 }

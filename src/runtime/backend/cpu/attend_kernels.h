@@ -53,7 +53,7 @@ constexpr int64_t padded_rows(int64_t n_rep) { return n_rep <= 2 ? n_rep : n_rep
 constexpr int64_t partial_floats(int64_t n_rep, int64_t head_dim_v) {
   return padded_rows(n_rep) * (2 + padded_width(head_dim_v));
 }
-// Scratch of one thread, aligned to 64 bytes. stream needs that of a tile for 16 rows or more.
+// Scratch of one thread, aligned to 64 bytes. stream needs that of a tile for 8 rows or more.
 constexpr int64_t stream_scratch_floats() { return (8 + 8 + 1) * kBlockKeys; }  // weights, scaled weights, scales
 constexpr int64_t tile_scratch_floats(int64_t head_dim, int64_t head_dim_v) {
   return (padded_width(head_dim) + padded_width(head_dim_v)) * (kTileRows + kBlockKeys) + kBlockKeys * kTileRows + 3 * kTileRows;

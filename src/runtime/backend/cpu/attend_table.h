@@ -7,9 +7,9 @@ namespace lupo::cpu {
 namespace {
 namespace simd {
 
-// Rows by panels where a panel is full and there are keys enough to be worth its setting up.
+// Rows by panels where these are full and there are keys enough to be worth their setting up.
 void stream_any(const AttendTask& task, float* partial, float* scratch) {
-  if (task.n_rep >= kPanelColumns && task.key_end - task.key_begin >= kBlockKeys)
+  if (task.n_rep % kPanelColumns == 0 && task.key_end - task.key_begin >= 2 * kBlockKeys)
     stream_wide(task, partial, scratch);
   else
     stream(task, partial, scratch);

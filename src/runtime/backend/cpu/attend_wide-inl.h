@@ -13,7 +13,7 @@ namespace simd {
 
 constexpr int64_t kInnerOfPart = 192;  // of q: the part of a panel stays in the first-level cache while the keys go by
 
-// The buffers of one token's rows, cut from the scratch of a tile. Rows lie in panels of kPanelColumns.
+// The buffers of one token's rows, cut from the scratch of a tile. Rows, a multiple of kPanelColumns, lie in panels.
 struct WideRows {
   int64_t n_panels, width, width_v;  // of keys and values, padded
   float* q;                          // [kPanelColumns, D, n_panels]
@@ -23,9 +23,7 @@ struct WideRows {
   float *keys, *values;              // [Dp, kBlockKeys], [Dvp, kBlockKeys]
 
   WideRows(const AttendTask& task, float* scratch)
-      : n_panels((task.n_rep + kPanelColumns - 1) / kPanelColumns),
-        width(padded_width(task.k.width)),
-        width_v(padded_width(task.v.width)) {
+      : n_panels(task.n_rep / kPanelColumns), width(padded_width(task.k.width)), width_v(padded_width(task.v.width)) {
     const auto take = [&scratch](int64_t size) { return scratch += size, scratch - size; };
     q = take(kPanelColumns * width * n_panels);
     out = take(kPanelColumns * width_v * n_panels);
@@ -57,7 +55,7 @@ inline void wide_scores(const AttendTask& task, KeyBlock block, const WideRows& 
 // Softcap and ALiBi of W rows from `row` on.
 inline void bend_scores(const AttendTask& task, KeyBlock block, int64_t row, float* scores) {
   Vec slope{};
-  for (int64_t lane = 0; task.slopes && lane < W && row + lane < task.n_rep; ++lane) slope[lane] = task.slopes[row + lane];
+  for (int64_t lane = 0; task.slopes && lane < W; ++lane) slope[lane] = task.slopes[row + lane];
   for (int64_t j = 0; j < block.size(); ++j, scores += kPanelColumns) {
     const float away = static_cast<float>(block.begin + j - task.pos);
     const Vec score = load(scores), bent = task.softcap > 0 ? splat(task.softcap) * tanh(score) : score;
@@ -95,25 +93,23 @@ inline void wide_values(const AttendTask& task, KeyBlock block, const WideRows& 
 }
 
 inline void begin_wide(const AttendTask& task, const WideRows& rows) {
-  const int64_t n_lanes = rows.n_panels * kPanelColumns;
-  for (int64_t m = 0; m < n_lanes; ++m) {
+  for (int64_t m = 0; m < task.n_rep; ++m) {
     float* q = rows.q + m / kPanelColumns * kPanelColumns * rows.width + m % kPanelColumns;
-    for (int64_t i = 0; i < task.k.width; ++i) q[i * kPanelColumns] = m < task.n_rep ? task.q[m * rows.width + i] : 0.0f;
+    for (int64_t i = 0; i < task.k.width; ++i) q[i * kPanelColumns] = task.q[m * rows.width + i];
     rows.top[m] = kScoreMin;
     rows.sum[m] = 0;
   }
-  __builtin_memset(rows.out, 0, static_cast<size_t>(n_lanes * rows.width_v) * sizeof(float));
+  __builtin_memset(rows.out, 0, static_cast<size_t>(task.n_rep * rows.width_v) * sizeof(float));
 }
 
 inline void end_wide(const AttendTask& task, const WideRows& rows, float* partial) {
-  const int64_t n_rows = padded_rows(task.n_rep);
-  float* to = partial + 2 * n_rows;
-  for (int64_t m = 0; m < n_rows; ++m, to += rows.width_v) {
-    const bool is_row = m < task.n_rep;
+  static_assert(kPanelColumns % 8 == 0);  // padded_rows adds none
+  float* to = partial + 2 * task.n_rep;
+  for (int64_t m = 0; m < task.n_rep; ++m, to += rows.width_v) {
     const float* out = rows.out + m / kPanelColumns * kPanelColumns * rows.width_v + m % kPanelColumns;
-    for (int64_t i = 0; i < rows.width_v; ++i) to[i] = is_row && i < task.v.width ? out[i * kPanelColumns] : 0.0f;
-    partial[m] = is_row ? rows.top[m] : kScoreMin;
-    partial[n_rows + m] = is_row ? rows.sum[m] : 0.0f;
+    for (int64_t i = 0; i < rows.width_v; ++i) to[i] = i < task.v.width ? out[i * kPanelColumns] : 0.0f;
+    partial[m] = rows.top[m];
+    partial[task.n_rep + m] = rows.sum[m];
   }
 }
 
