@@ -28,6 +28,7 @@ Result<Answer> Conversation::ask(const std::string& text, int64_t n_predict, con
   TRY_ASSIGN(request.prompt, prompt_for(text));
   request.n_predict = n_predict;
   request.on_text = on_text;
+  request.speculator = speculator_.get();
   request.cancelled = [&] { return interrupt.raised(); };
   TRY_ASSIGN(Answer answer, generate(session_, tokenizer_, sampler_, request));
   messages_.push_back({{"role", "user"}, {"content", valid_utf8(text)}});

@@ -1,6 +1,7 @@
 // A conversation with a model: the messages so far, the template that renders them, the session that holds their tokens.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -12,13 +13,15 @@ namespace lupo::cli {
 
 class Conversation {
  public:
-  // `chat_template` is empty for raw text. References must outlive it.
-  Conversation(Engine& engine, const Tokenizer& tokenizer, std::optional<ChatTemplate> chat_template, SamplingOptions sampling)
+  // `chat_template` is empty for raw text; `speculator` is null for none. References must outlive it.
+  Conversation(Engine& engine, const Tokenizer& tokenizer, std::optional<ChatTemplate> chat_template, SamplingOptions sampling,
+               std::unique_ptr<Speculator> speculator)
       : engine_(engine),
         tokenizer_(tokenizer),
         session_(engine),
         template_(std::move(chat_template)),
-        sampler_(std::move(sampling)) {}
+        sampler_(std::move(sampling)),
+        speculator_(std::move(speculator)) {}
 
   // The token ids of the history and `text` as the next user message (raw: of `text` alone).
   Result<std::vector<TokenId>> prompt_for(const std::string& text) const;
@@ -45,6 +48,7 @@ class Conversation {
   Session session_;
   std::optional<ChatTemplate> template_;
   Sampler sampler_;
+  std::unique_ptr<Speculator> speculator_;
   std::string system_;
   nlohmann::ordered_json messages_ = nlohmann::ordered_json::array();  // {"role", "content"} without the system message
 };

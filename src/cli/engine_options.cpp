@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/printable.h"
+#include "cli/threads_choice.h"
 
 namespace lupo::cli {
 
@@ -15,19 +16,46 @@ void add_engine_options(CLI::App& app, EngineOptions& options) {
   app.add_option("model,-m,--model", options.model, "path of a GGUF file")->required();
   app.add_option("-c,--ctx", options.n_ctx, "context in tokens; 0 chooses from the model and the free memory")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 31));
-  app.add_option("-t,--threads", options.n_threads, "threads; 0 chooses from the cores and the cgroup quota")
-      ->check(CLI::Range(0, 1024));
+  const auto check_threads = [](const std::string& text) {
+    const Result<ThreadsWanted> wanted = parse_threads(text);
+    return wanted ? std::string() : wanted.error().what;
+  };
+  app.add_option("-t,--threads", options.threads,
+                 "threads; 0 chooses from the cores and the cgroup quota, auto by trying, 1,2,4 the best of these")
+      ->check(CLI::Validator(check_threads, ""));
   app.add_option("--kv-type", options.kv_type, "type of the KV cache: f32, f16, bf16, q8_0 or q4_0")->capture_default_str();
   app.add_option("--backend", options.backend, "cpu, or ref: plain loops, slow, for comparison")->capture_default_str();
 }
 
-Result<RuntimeOptions> runtime_options(const EngineOptions& options) {
+namespace {
+
+// All but the threads.
+Result<RuntimeOptions> plain_options(const EngineOptions& options) {
   const TypeInfo* type = find_type(options.kv_type);
   if (type == nullptr)
     return fail(Layer::cli, "usage", fmt::format("--kv-type '{}' is no tensor type", printable(options.kv_type, 40)),
                 "--kv-type with f32, f16, bf16, q8_0 or q4_0");
-  return RuntimeOptions{
-      .backend = options.backend, .n_ctx = options.n_ctx, .k_type = type->id, .v_type = type->id, .n_threads = options.n_threads};
+  return RuntimeOptions{.backend = options.backend, .n_ctx = options.n_ctx, .k_type = type->id, .v_type = type->id};
+}
+
+}  // namespace
+
+Result<RuntimeOptions> runtime_options(const EngineOptions& options) {
+  TRY_ASSIGN(RuntimeOptions runtime, plain_options(options));
+  TRY_ASSIGN(const ThreadsWanted wanted, parse_threads(options.threads));
+  if (wanted.tries())
+    return fail(Layer::cli, "usage",
+                fmt::format("--threads {} is settled by running the model, which is not done here", options.threads),
+                "--threads with a number  # lupo bench MODEL --threads auto finds the best");
+  runtime.n_threads = wanted.counts.front();
+  return runtime;
+}
+
+Result<RuntimeOptions> runtime_options(const EngineOptions& options, const Model& model, const Machine& machine) {
+  TRY_ASSIGN(RuntimeOptions runtime, plain_options(options));
+  TRY_ASSIGN(const ThreadsWanted wanted, parse_threads(options.threads));
+  TRY(settle_threads(wanted, model, machine, runtime));
+  return runtime;
 }
 
 Result<Machine> this_machine() { return probe(real_env()); }

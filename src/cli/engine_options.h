@@ -11,9 +11,9 @@
 namespace lupo::cli {
 
 struct EngineOptions {
-  std::string model;  // path
-  int64_t n_ctx = 0;  // 0: chosen
-  int n_threads = 0;  // 0: chosen
+  std::string model;          // path
+  int64_t n_ctx = 0;          // 0: chosen
+  std::string threads = "0";  // see parse_threads
   std::string kv_type = "f16";
   std::string backend = "cpu";
 };
@@ -21,8 +21,10 @@ struct EngineOptions {
 // Adds MODEL, --ctx, --threads, --kv-type and --backend to a verb.
 void add_engine_options(CLI::App& app, EngineOptions& options);
 
-// Error {cli, usage} for a cache type that does not exist.
+// Error {cli, usage} for a cache type that does not exist, and for --threads that only a trial can settle.
 Result<RuntimeOptions> runtime_options(const EngineOptions& options);
+// The same with such a trial on the model, of a few seconds, where --threads asks for one.
+Result<RuntimeOptions> runtime_options(const EngineOptions& options, const Model& model, const Machine& machine);
 
 // The machine this runs on, probed.
 Result<Machine> this_machine();

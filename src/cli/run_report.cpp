@@ -26,11 +26,13 @@ RunReport report(const Engine& engine, const Answer& answer, double roof_gbps) {
   RunReport r{.n_prompt = answer.prefill.n_reused + answer.prefill.n_evaluated,
               .n_reused = answer.prefill.n_reused,
               .n_generated = static_cast<int64_t>(answer.tokens.size()),
-              .roof_gbps = roof_gbps};
+              .roof_gbps = roof_gbps,
+              .speculation = answer.speculation};
   if (answer.prefill.seconds > 0) r.prefill_tps = static_cast<double>(answer.prefill.n_evaluated) / answer.prefill.seconds;
   if (answer.n_decoded == 0 || answer.decode_seconds <= 0) return r;
   r.decode_tps = static_cast<double>(answer.n_decoded) / answer.decode_seconds;
-  r.decode_gbps = decode_traffic(engine.graph(), r.decode_tps, 1, r.n_prompt + answer.n_decoded / 2).gbps;
+  const double steps_per_second = static_cast<double>(answer.n_steps) / answer.decode_seconds;
+  r.decode_gbps = decode_traffic(engine.graph(), steps_per_second, 1, r.n_prompt + answer.n_decoded / 2).gbps;
   r.roof_fraction = roof_fraction(r.decode_gbps, roof_gbps);
   return r;
 }
@@ -42,13 +44,37 @@ std::string to_line(const RunReport& r) {
   if (r.decode_tps > 0) line += fmt::format(", {:.1f} tok/s, {:.1f} GB/s", r.decode_tps, r.decode_gbps);
   if (r.roof_fraction > 0)
     line += fmt::format(" = {:.0f} % of the {:.1f} GB/s this memory gives", 100 * r.roof_fraction, r.roof_gbps);
+  if (r.speculation && r.speculation->n_proposed > 0)
+    line +=
+        fmt::format(" · {} of {} tokens proposed by {} accepted = {:.0f} %, {:.2f}× as fast", r.speculation->n_accepted,
+                    r.speculation->n_proposed, r.speculation->by, 100 * r.speculation->accepted_share(), r.speculation->gain());
+  else if (r.speculation && r.decode_tps > 0)
+    line += " · speculation did not pay";
   return line;
 }
 
+namespace {
+
+nlohmann::ordered_json to_json(const SpeculationStats& s) {
+  return {{"by", s.by},
+          {"steps", s.n_steps},
+          {"proposed_tokens", s.n_proposed},
+          {"accepted_tokens", s.n_accepted},
+          {"accepted_share", s.accepted_share()},
+          {"watched_tokens", s.n_watched},
+          {"came_true_tokens", s.n_came},
+          {"gain", s.gain()}};
+}
+
+}  // namespace
+
 nlohmann::ordered_json to_json(const RunReport& r) {
-  return {{"prompt_tokens", r.n_prompt},  {"reused_tokens", r.n_reused},     {"generated_tokens", r.n_generated},
-          {"prefill_tps", r.prefill_tps}, {"decode_tps", r.decode_tps},      {"decode_gbps", r.decode_gbps},
-          {"roof_gbps", r.roof_gbps},     {"roof_fraction", r.roof_fraction}};
+  nlohmann::ordered_json json = {{"prompt_tokens", r.n_prompt},       {"reused_tokens", r.n_reused},
+                                 {"generated_tokens", r.n_generated}, {"prefill_tps", r.prefill_tps},
+                                 {"decode_tps", r.decode_tps},        {"decode_gbps", r.decode_gbps},
+                                 {"roof_gbps", r.roof_gbps},          {"roof_fraction", r.roof_fraction}};
+  json["speculation"] = r.speculation ? to_json(*r.speculation) : nlohmann::ordered_json();
+  return json;
 }
 
 }  // namespace lupo::cli

@@ -12,9 +12,10 @@ namespace lupo::cli {
 struct RunReport {
   int64_t n_prompt = 0, n_reused = 0, n_generated = 0;
   double prefill_tps = 0, decode_tps = 0;  // 0 where nothing was run
-  double decode_gbps = 0;                  // 1e9 bytes of weights and cache read a second
+  double decode_gbps = 0;                  // 1e9 bytes of weights and cache read a second, once a step
   double roof_gbps = 0;                    // read bandwidth measured right after, over the same weights and threads
   double roof_fraction = 0;
+  std::optional<SpeculationStats> speculation{};
 };
 
 // Measures the roof (about 0.15 s) and relates the answer to it.

@@ -86,8 +86,10 @@ Result<Decided> decide(const Model& model, const Machine& machine, const Runtime
   TRY(check_options(options));
   Decided decided;
   decided.n_threads = options.n_threads > 0 ? options.n_threads : machine.usable_threads();
-  decided.reasons.push_back(options.n_threads > 0 ? fmt::format("threads {}: as asked for", options.n_threads)
-                                                  : fmt::format("threads {}: {}", decided.n_threads, machine.threads_reason()));
+  decided.reasons.push_back(fmt::format("threads {}: {}", decided.n_threads,
+                                        options.n_threads == 0           ? machine.threads_reason()
+                                        : options.threads_reason.empty() ? "as asked for"
+                                                                         : options.threads_reason));
   TRY_ASSIGN(decided.backend, make_backend(options.backend, decided.n_threads));
   decided.available_bytes = machine.ram.available_bytes;
   // Pages of the file that are cached already count as available: reading them again costs nothing new.

@@ -37,6 +37,7 @@ struct RuntimeOptions {
   Type k_type = Type::f16, v_type = Type::f16;
   std::optional<Pooling> pooling{};  // embeddings, pooled so, are the result; nothing: logits
   int n_threads = 0;                 // 0: as many as the machine has use for
+  std::string threads_reason{};      // of n_threads, for the decisions; "": it was asked for
 };
 
 class Engine {

@@ -11,6 +11,7 @@
 #include "cli/engine_options.h"
 #include "cli/isa_names.h"
 #include "cli/model_facts.h"
+#include "cli/threads_choice.h"
 #include "cli/verb.h"
 #include "doctor/speed.h"
 #include "runtime/backend/cpu/isa.h"
@@ -33,6 +34,7 @@ struct Results {
   ModelFacts facts{};
   int64_t file_bytes = 0, rss_bytes = 0, kv_bytes = 0, n_ctx = 0;
   int n_threads = 0;
+  ThreadChoice threads{};  // no trials unless --threads asks for them
   double load_ms = 0, first_token_ms = 0;
   cpu::PeakKernels peak{};
   std::vector<Roof> roofs{};                         // of 1, 2, 4, … threads; the last of those that ran
@@ -59,9 +61,8 @@ double ms_since(Clock::time_point start) { return std::chrono::duration<double, 
 int64_t largest(const std::vector<int64_t>& values) { return *std::max_element(values.begin(), values.end()); }
 
 // An engine for `batch` sequences; the first one also serves the prefill.
-Result<std::unique_ptr<Engine>> load_for(const Model& model, const Machine& machine, const Options& options, int64_t batch,
-                                         bool with_prefill) {
-  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
+Result<std::unique_ptr<Engine>> load_for(const Model& model, const Machine& machine, const Options& options,
+                                         RuntimeOptions runtime, int64_t batch, bool with_prefill) {
   int64_t n_ctx = largest(options.depth) + std::max(largest(options.n_decode), with_prefill ? largest(options.n_prompt) : 0);
   if (runtime.n_ctx > 0 && runtime.n_ctx < n_ctx)
     return fail(Layer::cli, "usage", fmt::format("--ctx {} is less than the {} tokens of the deepest test", runtime.n_ctx, n_ctx),
@@ -72,11 +73,25 @@ Result<std::unique_ptr<Engine>> load_for(const Model& model, const Machine& mach
   return Engine::load(model, machine, runtime);
 }
 
+// The options with the threads settled; the trial's figures, where there was one, in `results`.
+Result<RuntimeOptions> compare_threads(const Options& options, const Machine& machine, Results& results) {
+  TRY_ASSIGN(const ThreadsWanted wanted, parse_threads(options.engine.threads));
+  if (!wanted.tries()) return runtime_options(options.engine);
+  EngineOptions engine = options.engine;
+  engine.threads = "0";
+  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(engine));
+  TRY_ASSIGN(const Model model, Model::open(options.engine.model));
+  TRY_ASSIGN(results.threads, try_threads(model, machine, runtime, wanted.measures ? counts_to_try(machine) : wanted.counts));
+  runtime.n_threads = results.threads.n_threads;
+  return runtime;
+}
+
 Result<Results> measure(Options options) {
   TRY_ASSIGN(const Machine machine, this_machine());
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
   Results results{.model = options.engine.model, .isa = isa.in_use};
-  results.n_threads = options.engine.n_threads > 0 ? options.engine.n_threads : machine.usable_threads();
+  TRY_ASSIGN(const RuntimeOptions runtime, compare_threads(options, machine, results));
+  results.n_threads = runtime.n_threads > 0 ? runtime.n_threads : machine.usable_threads();
   TRY_ASSIGN(const cpu::Kernels* kernels, cpu::choose_kernels(real_env().variable("LUPO_ISA").value_or("")));
   results.peak = kernels->matmul.peak;
   const auto roof_of = [&](int n) { return measure_roof(*kernels, n, 0.3, bandwidth_buffer_bytes(machine)); };
@@ -90,7 +105,7 @@ Result<Results> measure(Options options) {
   results.file_bytes = model.file().file_bytes();
   bool first = true;
   for (const int64_t batch : options.batch) {
-    TRY_ASSIGN(const std::unique_ptr<Engine> engine, load_for(model, machine, options, batch, first));
+    TRY_ASSIGN(const std::unique_ptr<Engine> engine, load_for(model, machine, options, runtime, batch, first));
     if (first) results.load_ms = ms_since(start);
     if (first) results.facts = facts_of(engine->graph());
     TRY(warm_up(*engine));
@@ -153,6 +168,11 @@ Json to_json(const Results& results, const Options& options) {
                {"int8_by", results.peak.int8.instructions},
                {"bf16_by", results.peak.bf16.run != nullptr ? results.peak.bf16.instructions : results.peak.f32.instructions},
                {"f32_by", results.peak.f32.instructions}};
+  for (const ThreadTrial& trial : results.threads.trials)
+    json["thread_trials"].push_back({{"threads", trial.n_threads},
+                                     {"read_gbps", trial.read_gbps},
+                                     {"decode_tps", trial.decode_tps},
+                                     {"prefill_tps", trial.prefill_tps}});
   add_facts(results.facts, json);
   json["prefill"] = Json::array();
   for (const PrefillSpeed& speed : results.prefill) {
@@ -211,6 +231,7 @@ void print_table(const Results& results) {
              printable(results.model), results.isa, results.n_threads, results.n_threads == 1 ? "" : "s",
              format_bytes(results.file_bytes), results.load_ms, results.first_token_ms, format_bytes(results.rss_bytes));
   for (const auto& [label, text] : fact_lines(results.facts)) fmt::print("{}: {}\n", label, text);
+  if (!results.threads.trials.empty()) fmt::print("threads {}: {}\n", results.n_threads, results.threads.reason);
   print_roofs(results);
   fmt::print("{:<9}{:>7}{:>8}{:>7}{:>12}{:>14}{:>9}{:>9}{:>9}{:>9}\n", "", "tokens", "depth", "batch", "tok/s", "read a token",
              "GB/s", "of read", "GMAC/s", "of peak");

@@ -9,6 +9,7 @@
 #include "base/terminal.h"
 #include "cli/engine_options.h"
 #include "cli/isa_names.h"
+#include "cli/threads_choice.h"
 #include "cli/verb.h"
 
 namespace lupo::cli {
@@ -23,7 +24,14 @@ bool color_on_output() { return is_terminal_out() && std::getenv("NO_COLOR") == 
 
 Result<void> run(const Options& options) {
   DoctorRequest request{.model = options.engine.model, .runtime = {}, .isa = "", .isa_best = ""};
-  TRY_ASSIGN(request.runtime, runtime_options(options.engine));
+  TRY_ASSIGN(const ThreadsWanted threads, parse_threads(options.engine.threads));
+  if (threads.tries() && !options.engine.model.empty()) {
+    TRY_ASSIGN(const Model model, Model::open(options.engine.model));
+    TRY_ASSIGN(const Machine machine, this_machine());
+    TRY_ASSIGN(request.runtime, runtime_options(options.engine, model, machine));
+  } else {
+    TRY_ASSIGN(request.runtime, runtime_options(options.engine));
+  }
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
   request.isa = isa.in_use;
   request.isa_best = isa.best;

@@ -87,7 +87,7 @@ Result<void> run(const Options& options) {
   TRY_ASSIGN(const Machine machine, this_machine());
   TRY_ASSIGN(const auto texts, read_texts(options, model));
   const Pooling pooling = choose_pooling(options, model);
-  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
+  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine, model, machine));
   TRY_ASSIGN(runtime, embedding_options(model, runtime, pooling, texts));
   TRY_ASSIGN(const std::unique_ptr<Engine> engine, Engine::load(model, machine, runtime));
   const int64_t width = engine->graph()[engine->graph().result].shape.dim[0];

@@ -88,7 +88,7 @@ Result<void> run(const Options& options) {
     ids = tokenizer->encode(options.prompt);
     if (ids.empty()) return fail(Layer::runtime, "empty-prompt", "the prompt has no tokens", "give some text with -p");
   }
-  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
+  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine, model, machine));
   const int64_t n_tokens = static_cast<int64_t>(ids.size());
   if (runtime.n_ctx == 0) runtime.n_ctx = n_tokens;
   if (n_tokens > runtime.n_ctx)

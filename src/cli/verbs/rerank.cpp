@@ -42,7 +42,7 @@ Result<void> run(const Options& options) {
     pairs.push_back(std::move(ids));
   }
   TRY(check_not_empty(pairs));
-  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
+  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine, model, machine));
   TRY_ASSIGN(runtime, embedding_options(model, runtime, Pooling::rank, pairs));
   TRY_ASSIGN(const std::unique_ptr<Engine> engine, Engine::load(model, machine, runtime));
 

@@ -10,6 +10,7 @@
 #include "cli/engine_options.h"
 #include "cli/print.h"
 #include "cli/sampling_options.h"
+#include "cli/speculation_options.h"
 #include "cli/verb.h"
 #include "model/kinds.h"
 
@@ -19,6 +20,7 @@ namespace {
 struct Options {
   EngineOptions engine;
   SamplingFlags sampling;
+  SpeculationFlags speculation;
   std::string prompt, file, system, chat_template;
   int64_t n_predict = -1;
   bool raw = false, json = false, quiet = false;
@@ -26,7 +28,7 @@ struct Options {
 };
 
 struct Setup {
-  std::unique_ptr<Engine> engine;
+  Engines engines;
   std::optional<ChatTemplate> chat_template;
   SamplingOptions sampling;
   std::vector<std::string> notes;  // every decision with its reason
@@ -44,19 +46,20 @@ bool suits_a_template(const Model& model, const Options& options, std::vector<st
   return !options.chat_template.empty() || model.metadata().find("tokenizer.chat_template") != nullptr;
 }
 
-Result<Setup> set_up(const Model& model, const Options& options) {
+Result<Setup> set_up(const Model& model, const Model* draft, const Options& options) {
   Setup setup;
   const bool is_raw = !suits_a_template(model, options, setup.notes) || options.raw;
   TRY_ASSIGN(const Machine machine, this_machine());
-  TRY_ASSIGN(const RuntimeOptions runtime, runtime_options(options.engine));
+  TRY_ASSIGN(const RuntimeOptions runtime, runtime_options(options.engine, model, machine));
   if (!is_raw) {
     TRY_ASSIGN(ChatTemplate chosen, ChatTemplate::choose(model.metadata(), options.chat_template));
     setup.chat_template = std::move(chosen);
   }
   TRY_ASSIGN(setup.sampling, sampling_options(options.sampling, model.metadata(), setup.notes));
-  TRY_ASSIGN(setup.engine, Engine::load(model, machine, runtime));
-  for (const std::string& decision : setup.engine->decisions()) setup.notes.push_back(decision);
-  setup.notes.push_back(fmt::format("backend {}", setup.engine->backend_name()));
+  TRY_ASSIGN(const Speculate mode, speculate_mode(options.speculation));
+  TRY_ASSIGN(setup.engines, load_engines(model, draft, machine, runtime, mode));
+  for (const std::string& decision : setup.engines.decisions) setup.notes.push_back(decision);
+  setup.notes.push_back(fmt::format("backend {}", setup.engines.engine->backend_name()));
   setup.notes.push_back(setup.chat_template
                             ? fmt::format("template {}: {}", setup.chat_template->name(), setup.chat_template->reason())
                         : options.raw ? "template none: --raw"
@@ -108,9 +111,11 @@ Result<void> run(const Options& options) {
   TRY_ASSIGN(const Model model, Model::open(options.engine.model));
   TRY(model.graph({.n_ctx = 1, .n_batch = 1}));  // an embedding model says so before anything else is asked of it
   TRY_ASSIGN(const Tokenizer* tokenizer, model.tokenizer());
-  TRY_ASSIGN(Setup setup, set_up(model, options));
+  TRY_ASSIGN(const std::optional<Model> draft, open_draft(options.speculation));
+  TRY_ASSIGN(Setup setup, set_up(model, draft ? &*draft : nullptr, options));
   if (!options.quiet && !options.json) std::for_each(setup.notes.begin(), setup.notes.end(), print_note);
-  Conversation conversation(*setup.engine, *tokenizer, std::move(setup.chat_template), setup.sampling);
+  Conversation conversation(*setup.engines.engine, *tokenizer, std::move(setup.chat_template), setup.sampling,
+                            setup.engines.speculator());
   conversation.set_system(options.system);
   return prompt ? one_shot(conversation, options, *prompt, setup.notes)
                 : chat_loop(conversation, {options.n_predict, options.quiet});
@@ -132,6 +137,7 @@ Verb add_run(CLI::App& root) {
   app->add_flag("--json", options->json, "one JSON value instead of the text");
   app->add_flag("-q,--quiet", options->quiet, "no decisions and no report on standard error");
   add_sampling_options(*app, options->sampling);
+  add_speculation_options(*app, options->speculation);
   return {app, [options, prompt] {
             options->has_prompt = prompt->count() > 0;
             return run(*options);

@@ -1,11 +1,11 @@
 #include "runtime/session/chat.h"
 
-#include <algorithm>
 #include <chrono>
 #include <limits>
 
-namespace lupo {
+#include "runtime/session/steps.h"
 
+namespace lupo {
 std::string_view stop_reason_name(StopReason reason) {
   switch (reason) {
     case StopReason::end_of_text: return "end";
@@ -34,18 +34,19 @@ Result<Answer> generate(Session& session, const Tokenizer& tokenizer, Sampler& s
   for (TokenId token : request.prompt) sampler.accept(token);
   const int64_t limit = request.n_predict < 0 ? std::numeric_limits<int64_t>::max() : request.n_predict;
   const auto begin = std::chrono::steady_clock::now();
+  Steps steps(session, sampler, request.speculator, request.prompt);
   Utf8Stream stream;
   const auto emit = [&](const std::string& text) {
     answer.text += text;
     if (request.on_text && !text.empty()) request.on_text(text);
   };
   answer.stop = StopReason::length;
-  while (static_cast<int64_t>(answer.tokens.size()) < limit) {
+  while (std::ssize(answer.tokens) < limit) {
     if (request.cancelled && request.cancelled()) {
       answer.stop = StopReason::cancelled;
       break;
     }
-    const TokenId token = sampler.sample(session.logits());
+    const TokenId token = sampler.sample(steps.logits());
     if (!request.ignore_end && tokenizer.ends_generation(token)) {
       answer.stop = StopReason::end_of_text;
       break;
@@ -53,15 +54,19 @@ Result<Answer> generate(Session& session, const Tokenizer& tokenizer, Sampler& s
     sampler.accept(token);
     answer.tokens.push_back(token);
     emit(stream.push(tokenizer.piece(token)));
-    if (static_cast<int64_t>(answer.tokens.size()) == limit) break;  // the last token's logits are nobody's
-    if (session.room() < 1) {
+    if (std::ssize(answer.tokens) == limit) break;  // the last token's logits are nobody's
+    TRY_ASSIGN(const bool is_run, steps.follow(token));
+    if (!is_run && session.room() < 1) {
       answer.stop = StopReason::context_full;
       break;
     }
-    TRY(session.append(token));
+    if (!is_run) TRY(steps.run(token, limit - std::ssize(answer.tokens) - 1));
     ++answer.n_decoded;
   }
+  TRY(steps.take_back());
   answer.decode_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  answer.n_steps = steps.n_steps();
+  if (request.speculator != nullptr) answer.speculation = request.speculator->stats();
   emit(stream.finish());
   return answer;
 }

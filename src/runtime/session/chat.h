@@ -12,6 +12,7 @@
 #include "model/text/chat_template.h"
 #include "runtime/session/sampler.h"
 #include "runtime/session/session.h"
+#include "runtime/session/speculation.h"
 
 namespace lupo {
 
@@ -22,9 +23,11 @@ struct Answer {
   std::string text;             // valid UTF-8
   std::vector<TokenId> tokens;  // generated, without the one that ended the text
   PrefillStats prefill;
-  int64_t n_decoded = 0;  // tokens that were run through the model one at a time
+  int64_t n_decoded = 0;  // tokens that were run through the model behind the prompt, and are part of the text
+  int64_t n_steps = 0;    // that ran them: fewer where proposals were accepted
   double decode_seconds = 0;
   StopReason stop = StopReason::end_of_text;
+  std::optional<SpeculationStats> speculation{};
 };
 
 struct GenerateRequest {
@@ -33,6 +36,7 @@ struct GenerateRequest {
   bool ignore_end = false;                             // go on past end-of-text tokens (benchmarks)
   std::function<void(std::string_view text)> on_text;  // complete UTF-8 as it comes; may be empty
   std::function<bool()> cancelled;                     // asked between tokens; may be empty
+  Speculator* speculator = nullptr;                    // null: one token a step. Needs Session::can_drop() and n_outputs rows
 };
 
 // Continues `prompt` on the session's slot.

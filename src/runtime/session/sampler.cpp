@@ -56,6 +56,12 @@ void Sampler::accept(TokenId token) {
   if (options_.penalty_last_n >= 0 && recent_.size() > static_cast<size_t>(options_.penalty_last_n)) recent_.pop_front();
 }
 
+void Sampler::follow(const Sampler& other) {
+  options_ = other.options_;
+  random_ = other.random_;
+  recent_ = other.recent_;
+}
+
 void Sampler::penalize(std::vector<float>& logits) const {
   for (const auto& [id, bias] : options_.logit_bias)
     if (id >= 0 && static_cast<size_t>(id) < logits.size()) logits[static_cast<size_t>(id)] += bias;

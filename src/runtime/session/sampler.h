@@ -45,6 +45,7 @@ class Sampler {
   TokenId sample(std::span<const float> logits);  // [V]
   void accept(TokenId token);                     // a token that is now part of the text, for the penalties
   void forget() { recent_.clear(); }              // before another text; the random sequence goes on
+  void follow(const Sampler& other);              // draws from now on as `other` would: its options, numbers and recent tokens
   const SamplingOptions& options() const { return options_; }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 namespace lupo {
 
@@ -106,15 +107,29 @@ Result<PrefillStats> Session::sync(std::span<const TokenId> tokens, const std::f
   return stats;
 }
 
-Result<void> Session::append(TokenId token) {
-  if (room() < 1)
-    return fail(Layer::runtime, "context-full", fmt::format("all {} cells of the context are used", engine_.n_ctx()),
-                fmt::format("--ctx {}", engine_.n_ctx() * 2));
-  const StepSequence sequence{slot_, 1, static_cast<int64_t>(tokens_.size())};
-  const int32_t output = 0;
-  deepest_ = std::max(deepest_, sequence.pos + 1);
-  TRY(run({{&token, 1}, {&sequence, 1}, {&output, 1}}));
-  tokens_.push_back(token);
+Result<void> Session::append(std::span<const TokenId> tokens) {
+  const int64_t n = std::ssize(tokens);
+  if (room() < n)
+    return fail(
+        Layer::runtime, "context-full",
+        fmt::format("{} of {} cells of the context are used, {} more are wanted", std::ssize(tokens_), engine_.n_ctx(), n),
+        fmt::format("--ctx {}", engine_.n_ctx() * 2));
+  const StepSequence sequence{slot_, static_cast<int32_t>(n), std::ssize(tokens_)};
+  outputs_.resize(static_cast<size_t>(n));
+  std::iota(outputs_.begin(), outputs_.end(), 0);
+  deepest_ = std::max(deepest_, sequence.pos + n);
+  TRY(run({tokens, {&sequence, 1}, outputs_}));
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  return {};
+}
+
+Result<void> Session::drop(int64_t n) {
+  const int64_t left = std::ssize(tokens_) - n;
+  if (n == 0) return {};
+  if (left < 0 || !can_drop() || !rings_hold(left))
+    return fail(Layer::runtime, "cannot-go-back", fmt::format("{} of {} tokens cannot be taken back", n, std::ssize(tokens_)),
+                "--speculate off");
+  go_back(left);
   return {};
 }
 

@@ -5,6 +5,7 @@
 // holds, a copy of those states that sync() takes before the last token of a prompt. One thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <span>
 #include <vector>
@@ -28,9 +29,17 @@ class Session {
   // yes, the session holds what was evaluated so far and {runtime, cancelled} is returned.
   Result<PrefillStats> sync(std::span<const TokenId> tokens, const std::function<bool()>& cancelled = {});
   // Appends one token; {runtime, context-full} when there is no cell left.
-  Result<void> append(TokenId token);
+  Result<void> append(TokenId token) { return append({&token, 1}); }
+  int64_t n_append_max() const { return std::min(engine_.graph().n_outputs, engine_.n_batch()); }
+  // Appends up to n_append_max() tokens in one step: logits(i) are those after tokens[i]. Of fewer than 8 tokens the cpu
+  // backend makes each row as if the tokens had come one by one, bit by bit.
+  Result<void> append(std::span<const TokenId> tokens);
+  // Takes the last n tokens back. {runtime, cannot-go-back} where a state of fixed size or a ring that is too short has no way.
+  Result<void> drop(int64_t n);
+  // Whether drop() is possible at all: there is no state of fixed size.
+  bool can_drop() const { return !has_fixed_state_; }
 
-  std::span<const float> logits() const { return engine_.logits(0); }  // [V] after the last token
+  std::span<const float> logits(int64_t row = 0) const { return engine_.logits(row); }  // [V] after the last token
   const std::vector<TokenId>& tokens() const { return tokens_; }
   int64_t room() const { return engine_.n_ctx() - static_cast<int64_t>(tokens_.size()); }
   void clear();
@@ -59,6 +68,7 @@ class Session {
   int64_t deepest_ = 0;  // positions ever written since the last clear
   bool has_fixed_state_ = false;
   std::vector<int64_t> checkpoints_;  // how many tokens each holds, 0: none
+  std::vector<int32_t> outputs_;      // [O] of a step
 };
 
 }  // namespace lupo

@@ -35,11 +35,12 @@ struct SimdBf16 {
   static float one(const uint16_t* p) { return bf16_to_float(*p); }
 };
 
-// One row times kTokens tokens (x[t] are rows of k floats), added to y[t · y_stride].
+// One row times kTokens tokens (x[t] are rows of k floats), added to y[t · y_stride]. A token's sum has the same order whatever
+// kTokens is.
 template <class T, int kTokens>
 inline void float_row(const typename T::Element* w, int64_t k, const float* x, int64_t x_stride, float* y, int64_t y_stride,
                       bool add) {
-  constexpr int kParts = kTokens == 1 ? 4 : kTokens == 2 ? 2 : 1;  // independent sums that hide the latency of FMA
+  constexpr int kParts = 4;  // independent sums that hide the latency of FMA
   FloatLanes sums[kTokens][kParts];
   for (auto& of_token : sums) {
     for (FloatLanes& s : of_token) s = lanes_zero();
@@ -72,7 +73,8 @@ template <class T>
 inline void float_row_times_tokens(const typename T::Element* w, int64_t k, const float* x, int64_t x_stride, int64_t n_tokens,
                                    float* y, int64_t y_stride, bool add) {
   int64_t t = 0;
-  for (; t + 4 <= n_tokens; t += 4) float_row<T, 4>(w, k, x + t * x_stride, x_stride, y + t * y_stride, y_stride, add);
+  if constexpr (kLanes == 16)  // 16 sums of 32 registers
+    for (; t + 4 <= n_tokens; t += 4) float_row<T, 4>(w, k, x + t * x_stride, x_stride, y + t * y_stride, y_stride, add);
   for (; t + 2 <= n_tokens; t += 2) float_row<T, 2>(w, k, x + t * x_stride, x_stride, y + t * y_stride, y_stride, add);
   if (t < n_tokens) float_row<T, 1>(w, k, x + t * x_stride, x_stride, y + t * y_stride, y_stride, add);
 }

@@ -48,7 +48,7 @@ CpuProgram::CpuProgram(const Graph& graph, const Kernels& kernels, Schedule sche
       layout_(layout),
       memory_(std::move(memory)),
       pool_(std::move(pool)),
-      parts_done_(static_cast<size_t>(kPartsPerThread * pool_->size())) {}
+      parts_done_(static_cast<size_t>((kFewTokens - 1) * kPartsPerThread * pool_->size())) {}
 
 Result<void> CpuProgram::run(const Step& step) {
   TRY(check_step(graph_, step));

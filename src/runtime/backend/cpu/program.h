@@ -26,7 +26,7 @@ struct StepContext {
   std::byte* workspace;
   ThreadPool& pool;
   std::atomic<int64_t>& next;                  // next piece of work of the phase; 0 when it begins
-  std::span<std::atomic<int32_t>> parts_done;  // [kPartsPerThread · threads], 0 between phases
+  std::span<std::atomic<int32_t>> parts_done;  // [kFewTokens − 1, kPartsPerThread · threads], 0 between phases
 
   int64_t n_rows(const Phase& phase) const { return phase.over_outputs ? execution.n_outputs() : execution.n_tokens(); }
   const Node& node(int32_t i) const { return graph.nodes[static_cast<size_t>(i)]; }

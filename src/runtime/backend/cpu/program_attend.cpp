@@ -9,7 +9,6 @@ namespace lupo::cpu {
 namespace {
 
 constexpr int64_t kPartKeysMin = 256;  // a part of the keys shorter than this is not worth its merge
-constexpr int64_t kStreamRowsMax = 7;  // up to so many rows of a sequence, streaming token by token beats a tile
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -24,7 +23,8 @@ class AttendPhase {
         n_groups_(at_.n_head / n_rep_),
         tile_tokens_(kTileRows / n_rep_),
         width_(padded_width(at_.head_dim)),
-        thread_(thread) {
+        thread_(thread),
+        is_few_(context.execution.n_tokens() < kFewTokens) {
     float* scratch = reinterpret_cast<float*>(context.thread_scratch(thread));
     q_ = scratch;
     head_[0] = q_ + std::max(kTileRows, padded_rows(n_rep_)) * width_;
@@ -68,18 +68,31 @@ class AttendPhase {
       }
   }
 
-  bool is_streamed(const StepSequence& s) const { return s.n_tokens == 1 || s.n_tokens * n_rep_ <= kStreamRowsMax; }
+  // Few tokens are streamed, so that each has the bits that it has alone; speculation relies on it.
+  bool is_streamed(const StepSequence& s) const { return s.n_tokens < kFewTokens; }
   int64_t n_tiles(const StepSequence& s) const { return is_streamed(s) ? 0 : ceil_div(s.n_tokens, tile_tokens_); }
   bool has_cache() const { return node_.in[3] != kNone; }
   int64_t key_end(const StepSequence& s, int64_t token) const { return at_.keys_end(s.pos + token, s.pos + s.n_tokens); }
   int64_t key_begin(const StepSequence& s, int64_t token) const { return at_.first_key(s.pos + token); }
+  int64_t n_keys(const StepSequence& s, int64_t token) const { return key_end(s, token) - key_begin(s, token); }
+  // Keys of a part where n_streamed pairs of token and group have n_keys in all; 0: nothing is split.
+  int64_t part_of(int64_t n_streamed, int64_t n_keys) const {
+    const int64_t tasks_wanted = kPartsPerThread * context_.pool.size();
+    if (n_streamed >= tasks_wanted || context_.pool.size() == 1) return 0;
+    return std::max(kPartKeysMin, ceil_div(n_keys, tasks_wanted));
+  }
+  // In a step of few tokens each one's keys are cut as if it were alone.
+  int64_t part_keys(const StepSequence& s, int64_t token) const {
+    return is_few_ ? part_of(n_groups_, n_keys(s, token) * n_groups_) : part_keys_;
+  }
   // Parts that one streamed token's keys are cut into.
   int64_t n_parts(const StepSequence& s, int64_t token) const {
-    return part_keys_ == 0 ? 1 : ceil_div(key_end(s, token) - key_begin(s, token), part_keys_);
+    const int64_t part = part_keys(s, token);
+    return part == 0 ? 1 : ceil_div(n_keys(s, token), part);
   }
 
   void count_work() {
-    int64_t n_streamed = 0, n_keys = 0;
+    int64_t n_streamed = 0, all_keys = 0;
     for (const StepSequence& s : context_.execution.step.sequences)
       stores_first_ |=
           has_cache() && (s.n_tokens > 1 || n_groups_ > at_.n_kv_head) && (node_.in[1] != kNone || node_.in[2] != kNone);
@@ -87,13 +100,10 @@ class AttendPhase {
       n_tile_tasks_ += n_tiles(s) * n_groups_;
       if (!is_streamed(s)) return false;
       n_streamed += s.n_tokens * n_groups_;
-      for (int64_t i = 0; i < s.n_tokens; ++i) n_keys += (key_end(s, i) - key_begin(s, i)) * n_groups_;
+      for (int64_t i = 0; i < s.n_tokens; ++i) all_keys += n_keys(s, i) * n_groups_;
       return false;
     });
-    const int64_t tasks_wanted = kPartsPerThread * context_.pool.size();
-    // At most n_streamed + tasks_wanted parts: the workspace holds twice tasks_wanted.
-    if (n_streamed < tasks_wanted && context_.pool.size() > 1)
-      part_keys_ = std::max(kPartKeysMin, ceil_div(n_keys, tasks_wanted));
+    part_keys_ = part_of(n_streamed, all_keys);
     each_piece([&](const StepSequence& s, int64_t) {
       for (int64_t i = 0; is_streamed(s) && i < s.n_tokens; ++i) n_stream_tasks_ += n_parts(s, i) * n_groups_;
       return false;
@@ -248,10 +258,11 @@ class AttendPhase {
     load_q(row, 1, g);
     AttendTask work = task(s, row, token, 1, g);
     const int64_t begin = work.key_begin;
-    work.key_begin = part == 0 ? begin : begin + part * part_keys_;
-    if (part < parts - 1) work.key_end = begin + (part + 1) * part_keys_;
+    const int64_t part_size = part_keys(s, token);
+    work.key_begin = begin + part * part_size;
+    if (part < parts - 1) work.key_end = begin + (part + 1) * part_size;
     // Parts of one item have consecutive indices; unsplit work needs a buffer for as long as this call lasts.
-    float* result = partial(part_keys_ > 0 ? index : thread_);
+    float* result = partial(part_size > 0 ? index : thread_);
     context_.kernels.attend.stream(work, result, kernel_scratch_);
     if (parts > 1) {
       std::atomic<int32_t>& done = context_.parts_done[static_cast<size_t>(item)];
@@ -276,10 +287,11 @@ class AttendPhase {
   int64_t tile_tokens_;  // tokens of a full tile; at least 1
   int64_t width_;        // D padded
   int thread_;
+  bool is_few_;  // the step has few tokens
   float *q_, *head_[2], *kernel_scratch_, *slopes_;
   const float *source_q_, *source_k_;
   int64_t n_tile_tasks_ = 0, n_stream_tasks_ = 0;
-  int64_t part_keys_ = 0;      // keys of a part; 0: nothing is split
+  int64_t part_keys_ = 0;      // keys of a part in a step of many tokens; 0: nothing is split
   bool stores_first_ = false;  // some sequence has several tokens: all cells are written before any is read
 };
 

@@ -305,7 +305,7 @@ WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernel
   for (RopeTable& table : schedule.tables) table.offset = take(table.attrs.n_rot * graph.n_batch * kFloat);
   layout.gathered = gathered_layout(graph, kernels, take);
   layout.partials_bytes = partial;
-  layout.partials = take(partial * 2 * kPartsPerThread * n_threads);
+  layout.partials = take(partial * 2 * kPartsPerThread * n_threads * std::min(n_rows, kFewTokens - 1));
   layout.thread_bytes = aligned(layout.thread_bytes);
   layout.threads = take(layout.thread_bytes * n_threads);
   return layout;

@@ -94,7 +94,9 @@ inline int64_t heads_at_once(const AttendAttrs& at) {
 
 WorkspaceLayout make_layout(const Graph& graph, Schedule& schedule, const Kernels& kernels, int n_threads);
 
-// Tasks that one attention is split into by keys: at most this many for each thread.
+// Tasks that the attention of a step, or of each token where these are few, is split into by keys: about this many for each
+// thread. With n pairs of token and group, fewer than that, there are at most n parts more, so that the workspace holds twice as
+// many for each of few tokens.
 inline constexpr int64_t kPartsPerThread = 4;
 
 }  // namespace lupo::cpu
