@@ -129,13 +129,6 @@ inline void fill_panel(const WeightRows& w, int64_t row, int64_t row_end, int64_
   }
 }
 
-// How many products of a pair of codes up to code_max with a pair of digits a 16-bit sum holds: 1, 2, 4 or 8.
-constexpr int short_sums_of(int code_max) {
-  int n = 1;
-  while (n < 8 && 2 * n * (2 * code_max * 127) <= 32767) n *= 2;
-  return n;
-}
-
 // What a decoded panel still has of its type: few forms, so that each product is compiled once for many types.
 template <int kGroupOfType, bool kWideOfType, bool kMinOfType, int kShortSumsOfType>
 struct PanelForm {
@@ -358,7 +351,7 @@ template <class T>
 inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                  Panel& panel) {
   using Form = PanelForm<T::kGroup, T::kWide, kHasMin<T>, kKeepsOffset ? short_sums_of(T::kCodeMax) : 1>;
-  const auto times_all = x.quantized.n_digits == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
+  const auto times_all = x.quantized.codes.n_digits == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     const int n_rows = row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows;
     for (int64_t k_begin = 0, k_end = 0; k_begin < w.k; k_begin = k_end) {
@@ -366,7 +359,7 @@ inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const 
       const int n_blocks = static_cast<int>((k_end - k_begin) / 32);
       fill_panel<T>(w, row, row_end, k_begin, n_blocks, panel);
 #if defined(LUPO_SHORT_SUMS)
-      if (Form::kAlwaysWords || x.quantized.n_digits == 2) widen_panel<Form>(n_blocks, panel);
+      if (Form::kAlwaysWords || x.quantized.codes.n_digits == 2) widen_panel<Form>(n_blocks, panel);
 #endif
       times_all(panel, x.quantized, k_begin, n_blocks, n_rows, y + row, y_stride);
     }

@@ -13,7 +13,8 @@ template <class T>
 void multiply_coded(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                     void* scratch) {
   if (x.quantized.has_chunks()) {
-    gemv<T>(w, row_begin, row_end, x, y, y_stride);
+    x.quantized.codes.n_digits == 2 ? gemv<T, 2>(w, row_begin, row_end, x, y, y_stride)
+                              : gemv<T, 1>(w, row_begin, row_end, x, y, y_stride);
   } else {
     gemm<T>(w, row_begin, row_end, x, y, y_stride, *static_cast<Panel*>(scratch));
   }

@@ -119,6 +119,23 @@ inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
            vaddq_s32(first.v[3], second.v[3])}};
 }
 
+// Of activations of 8 bits, in the order of the codes.
+inline int32x4_t byte_products(int32x4_t sum, uint8x16_t w, const int8_t* a) {
+  return four_products(sum, w, vreinterpretq_u8_s8(vld1q_s8(a)));
+}
+inline I32x16 add_bytes(const I32x16& sum, Codes64 w, const int8_t* a) {
+  return {{byte_products(sum.v[0], w.a.a, a), byte_products(sum.v[1], w.a.b, a + 16), byte_products(sum.v[2], w.b.a, a + 32),
+           byte_products(sum.v[3], w.b.b, a + 48)}};
+}
+template <bool kWide>
+inline I32x16 dot_bytes(Codes64 w, const int8_t* a) {
+  return add_bytes({{vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)}}, w, a);
+}
+template <bool kWide, int /*kShortSums*/>
+inline I32x16 dot_quad_bytes(Codes128 w, const int8_t* a) {
+  return add_bytes(dot_bytes<kWide>(w.low, a), w.high, a + 64);
+}
+
 inline F32x8 broadcast_8(float x) { return {vdupq_n_f32(x), vdupq_n_f32(x)}; }
 inline F32x16 broadcast_16(float x) { return {broadcast_8(x), broadcast_8(x)}; }
 inline F32x8 zero_8() { return broadcast_8(0); }

@@ -33,6 +33,20 @@ inline __m256i word_products(__m256i w, const int8_t* even, const int8_t* odd) {
   const __m256i o = kWide ? _mm256_srai_epi16(w, 8) : _mm256_srli_epi16(w, 8);
   return _mm256_add_epi32(_mm256_madd_epi16(e, load_32(even).v), _mm256_madd_epi16(o, load_32(odd).v));
 }
+// Products of 32 codes with activations of 8 bits, those of a pair added up: 16-bit sums, of two such products where kShortSums
+// says that they hold them.
+template <bool kWide>
+inline __m256i byte_products(__m256i w, const int8_t* a) {
+  if constexpr (kWide) return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(load_32(a).v, w));
+  return _mm256_maddubs_epi16(w, load_32(a).v);
+}
+inline __m256i widened(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
+template <bool kWide, int kShortSums>
+inline __m256i two_products(__m256i w, const int8_t* a, __m256i v, const int8_t* b) {
+  const __m256i first = byte_products<kWide>(w, a), second = byte_products<kWide>(v, b);
+  if constexpr (kShortSums >= 2) return widened(_mm256_add_epi16(first, second));
+  return _mm256_add_epi32(widened(first), widened(second));
+}
 #endif
 
 inline F32x8 zero_8() { return {_mm256_setzero_ps()}; }

@@ -109,6 +109,17 @@ inline I32x16 dot_quad(Codes128 w, const int8_t* even, const int8_t* odd) {
   return {_mm256_add_epi32(first.a, second.a), _mm256_add_epi32(first.b, second.b)};
 }
 
+// Of activations of 8 bits, in the order of the codes.
+template <bool kWide>
+inline I32x16 dot_bytes(Codes64 w, const int8_t* a) {
+  return {widened(byte_products<kWide>(w.a.v, a)), widened(byte_products<kWide>(w.b.v, a + 32))};
+}
+template <bool kWide, int kShortSums>
+inline I32x16 dot_quad_bytes(Codes128 w, const int8_t* a) {
+  return {two_products<kWide, kShortSums>(w.low.a.v, a, w.high.a.v, a + 64),
+          two_products<kWide, kShortSums>(w.low.b.v, a + 32, w.high.b.v, a + 96)};
+}
+
 inline F32x16 zero_16() { return {zero_8(), zero_8()}; }
 inline F32x16 load_16(const float* p) { return {load_8(p), load_8(p + 8)}; }
 inline F32x16 broadcast_16(float x) { return {broadcast_8(x), broadcast_8(x)}; }
