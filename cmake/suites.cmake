@@ -1,6 +1,6 @@
 # Read by ctest when it starts, for each GoogleTest program (lupo_suites): a suite is a ctest of its own. A process a case would
-# take longer to start than most cases run; long suites are dealt out to several processes, so that all cores have something to do.
-# Set by who includes it: program, emulator, label, and the patterns chosen and left_out.
+# take longer to start than most cases run; long suites are dealt out to several processes, so that all cores have something
+# to do. Set by who includes it: program, emulator, label, and the patterns chosen and left_out.
 set(cases_a_process 25)
 
 function(lupo_add_suite suite n_cases)
