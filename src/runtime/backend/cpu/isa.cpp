@@ -14,7 +14,7 @@ namespace lupo::cpu {
 
 extern const Kernels kernels_scalar;
 #if defined(__x86_64__)
-extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni;
+extern const Kernels kernels_avx2, kernels_avx512, kernels_avx512vnni;  // the last two as CMake says
 #elif defined(__aarch64__)
 extern const Kernels kernels_neon;
 #endif
@@ -48,16 +48,19 @@ std::vector<const Kernels*> detect() {
   const Registers one = cpuid(1), seven = cpuid(7);
   constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29;  // leaf 1, ECX
   constexpr uint32_t kAvx2 = 1u << 5, kBmi2 = 1u << 8;                                         // leaf 7, EBX
-  constexpr uint32_t kAvx512F = 1u << 16, kAvx512Dq = 1u << 17, kAvx512Bw = 1u << 30, kAvx512Vl = 1u << 31;
-  constexpr uint32_t kAvx512Vnni = 1u << 11;  // leaf 7, ECX
-  constexpr uint64_t kYmmState = 0x06, kZmmState = 0xe6;
+  [[maybe_unused]] constexpr uint32_t kAvx512F = 1u << 16, kAvx512Dq = 1u << 17, kAvx512Bw = 1u << 30, kAvx512Vl = 1u << 31;
+  [[maybe_unused]] constexpr uint32_t kAvx512Vnni = 1u << 11;  // leaf 7, ECX
+  constexpr uint64_t kYmmState = 0x06;
+  [[maybe_unused]] constexpr uint64_t kZmmState = 0xe6;
   if (!has(one.ecx, kFma | kOsxsave | kAvx | kF16c) || !has(seven.ebx, kAvx2 | kBmi2)) return found;
   const uint64_t saved = saved_states();
   if ((saved & kYmmState) != kYmmState) return found;
   found.push_back(&kernels_avx2);
+#if defined(LUPO_WITH_AVX512)
   if (!has(seven.ebx, kAvx512F | kAvx512Dq | kAvx512Bw | kAvx512Vl) || (saved & kZmmState) != kZmmState) return found;
   found.push_back(&kernels_avx512);
   if (has(seven.ecx, kAvx512Vnni)) found.push_back(&kernels_avx512vnni);
+#endif
   return found;
 }
 
