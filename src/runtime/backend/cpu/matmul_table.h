@@ -74,9 +74,14 @@ MatmulKernels find_matmul(Type type) {
   }
 }
 
-int64_t matmul_scratch_bytes(int64_t /*k*/) {
-  constexpr int64_t kFloatPanelBytes = sizeof(float) * kFloatPanelK * kFloatPanelRows;
-  return kFloatPanelBytes > static_cast<int64_t>(sizeof(Panel)) ? kFloatPanelBytes : static_cast<int64_t>(sizeof(Panel));
+int64_t matmul_scratch_bytes([[maybe_unused]] int64_t k) {
+  constexpr int64_t kPanelBytes = sizeof(Panel);
+#if defined(LUPO_ISA_BASE)
+  const int64_t others = LUPO_ISA_BASE.scratch_bytes(k);
+#else
+  constexpr int64_t others = sizeof(float) * kFloatPanelK * kFloatPanelRows;
+#endif
+  return others > kPanelBytes ? others : kPanelBytes;
 }
 
 inline constexpr int64_t kRowTile = 32;
