@@ -60,7 +60,7 @@ void add_above_avx2(const Registers& seven, uint64_t saved, std::vector<const Ke
   constexpr uint32_t kAvxVnni = 1u << 4;                                                                      // leaf 7.1, EAX
   constexpr uint32_t kAvx512F = 1u << 16, kAvx512Dq = 1u << 17, kAvx512Bw = 1u << 30, kAvx512Vl = 1u << 31;  // leaf 7, EBX
   constexpr uint32_t kAvx512Vnni = 1u << 11;                                                                  // leaf 7, ECX
-  constexpr uint32_t kAmxTile = 1u << 24, kAmxInt8 = 1u << 25;                                                // leaf 7, EDX
+  constexpr uint32_t kAmxBf16 = 1u << 22, kAmxTile = 1u << 24, kAmxInt8 = 1u << 25;                           // leaf 7, EDX
   constexpr uint64_t kZmmState = 0xe6, kTileState = 0x60000;
   static const Kernels avxvnni = with_products("avxvnni", matmul_avxvnni, kernels_avx2);
   static const Kernels avx512vnni = with_products("avx512vnni", matmul_avx512vnni, kernels_avx512);
@@ -70,7 +70,8 @@ void add_above_avx2(const Registers& seven, uint64_t saved, std::vector<const Ke
   found.push_back(&kernels_avx512);
   if (!has(seven.ecx, kAvx512Vnni)) return;
   found.push_back(&avx512vnni);
-  if (has(seven.edx, kAmxTile | kAmxInt8) && (saved & kTileState) == kTileState && request_tiles()) found.push_back(&amx);
+  if (!has(seven.edx, kAmxTile | kAmxInt8 | kAmxBf16) || (saved & kTileState) != kTileState) return;
+  if (request_tiles()) found.push_back(&amx);
 }
 #endif
 

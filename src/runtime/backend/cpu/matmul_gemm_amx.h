@@ -17,6 +17,8 @@ struct alignas(64) TileConfig {
 };
 static_assert(sizeof(TileConfig) == 64);
 
+// For tiles 0 … 3 of n_tokens rows of sums, 4 and 5 of n_tokens rows of `group` bytes, 6 and 7 of as many bytes by 16 columns. Clears
+// them all.
 inline void configure_tiles(int n_tokens, int group) {
   TileConfig config;
   for (int tile = 0; tile < 4; ++tile) {
@@ -31,12 +33,13 @@ inline void configure_tiles(int n_tokens, int group) {
     config.rows[tile] = static_cast<uint8_t>(group / 4);
     config.row_bytes[tile] = 64;
   }
+  __asm__ volatile("" : "+m"(config));  // g++ 12 takes it that _tile_loadconfig reads 8 bytes
   _tile_loadconfig(&config);
 }
 
 template <int kDigits, int kTokens>
 struct alignas(64) TileSums {
-  int32_t digit[kDigits][kTokens][kPanelRows];
+  int32_t digit[kDigits][kTokens][kPanelRows];  // [kPanelRows, kTokens, kDigits]
 
   IntLanes at(int t, int v) const {
     const IntLanes first = int_load(digit[0][t] + v * kLanes);

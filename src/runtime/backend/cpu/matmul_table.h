@@ -5,6 +5,9 @@
 #include "runtime/backend/cpu/matmul_gemm.h"
 #include "runtime/backend/cpu/matmul_quantize.h"
 #include "runtime/backend/cpu/peak-inl.h"
+#if defined(LUPO_ISA_AMX)
+#include "runtime/backend/cpu/matmul_bf16_amx.h"
+#endif
 
 namespace lupo::cpu {
 namespace {
@@ -28,7 +31,12 @@ template <class T>
 constexpr MatmulKernels coded{multiply_coded<T>, true, false};
 
 #if defined(LUPO_ISA_BASE)
-MatmulKernels find_uncoded(Type type) { return LUPO_ISA_BASE.find(type); }
+MatmulKernels find_uncoded(Type type) {
+#if defined(LUPO_ISA_AMX)
+  if (type == Type::bf16) return {multiply_bf16, false, false};
+#endif
+  return LUPO_ISA_BASE.find(type);
+}
 #else
 template <class T>
 constexpr MatmulKernels floats{multiply_float<T>, false, false};
@@ -75,7 +83,11 @@ MatmulKernels find_matmul(Type type) {
 }
 
 int64_t matmul_scratch_bytes([[maybe_unused]] int64_t k) {
+#if defined(LUPO_ISA_AMX)
+  constexpr int64_t kPanelBytes = sizeof(Panel) > sizeof(Bf16Block) ? sizeof(Panel) : sizeof(Bf16Block);
+#else
   constexpr int64_t kPanelBytes = sizeof(Panel);
+#endif
 #if defined(LUPO_ISA_BASE)
   const int64_t others = LUPO_ISA_BASE.scratch_bytes(k);
 #else

@@ -85,11 +85,14 @@ inline void tile_stored(int tile, void* base, int64_t stride) {
   for (int r = 0; r < tiles.n_rows[tile]; ++r)
     __builtin_memcpy(static_cast<char*>(base) + r * stride, tiles.row[tile][r], tiles.row_bytes[tile]);
 }
-// Shapes that do not fit each other are an error of the instruction.
-inline void tile_dpbssd(int sum, int a, int b) {
+// Shapes that do not fit each other are an error of the instructions.
+inline void check_shapes(int sum, int a, int b) {
   if (tiles.n_rows[sum] != tiles.n_rows[a] || tiles.row_bytes[sum] != tiles.row_bytes[b] ||
       tiles.row_bytes[a] != 4 * tiles.n_rows[b])
     __builtin_trap();
+}
+inline void tile_dpbssd(int sum, int a, int b) {
+  check_shapes(sum, a, b);
   for (int m = 0; m < tiles.n_rows[sum]; ++m) {
     I32x16 all;
     __builtin_memcpy(&all, tiles.row[sum][m], sizeof all);
@@ -98,6 +101,28 @@ inline void tile_dpbssd(int sum, int a, int b) {
         for (int i = 0; i < 4; ++i) all[n] += tiles.row[a][m][4 * k + i] * tiles.row[b][k][4 * n + i];
       }
     }
+    __builtin_memcpy(tiles.row[sum][m], &all, sizeof all);
+  }
+}
+// Element i of a row of bf16; the instruction takes subnormal numbers for zeros.
+inline float bf16_at(const int8_t* row, int i) {
+  uint16_t half;
+  __builtin_memcpy(&half, row + 2 * i, 2);
+  const uint32_t bits = (half & 0x7f80) == 0 ? 0 : static_cast<uint32_t>(half) << 16;
+  return __builtin_bit_cast(float, bits);
+}
+// The products of even and of odd elements are summed apart.
+inline void tile_dpbf16ps(int sum, int a, int b) {
+  check_shapes(sum, a, b);
+  for (int m = 0; m < tiles.n_rows[sum]; ++m) {
+    F32x16 all, part[2] = {};
+    __builtin_memcpy(&all, tiles.row[sum][m], sizeof all);
+    for (int k = 0; k < tiles.n_rows[b]; ++k) {
+      for (int n = 0; n < 16; ++n) {
+        for (int i = 0; i < 2; ++i) part[i][n] += bf16_at(tiles.row[a][m], 2 * k + i) * bf16_at(tiles.row[b][k], 2 * n + i);
+      }
+    }
+    all += part[0] + part[1];
     __builtin_memcpy(tiles.row[sum][m], &all, sizeof all);
   }
 }
@@ -127,9 +152,11 @@ inline void tile_dpbssd(int sum, int a, int b) {
 #undef _tile_stored
 #undef _tile_zero
 #undef _tile_dpbssd
+#undef _tile_dpbf16ps
 #define _tile_loadconfig emulation::tile_loadconfig
 #define _tile_release emulation::tile_release
 #define _tile_loadd emulation::tile_loadd
 #define _tile_stored emulation::tile_stored
 #define _tile_zero emulation::tile_zero
 #define _tile_dpbssd emulation::tile_dpbssd
+#define _tile_dpbf16ps emulation::tile_dpbf16ps

@@ -1,4 +1,4 @@
-// Products with many tokens for x86-64 with AMX for int8 (Sapphire Rapids and later); the rest is avx512vnni.cpp's.
+// Products with many tokens for x86-64 with AMX for int8 and bf16 (Sapphire Rapids and later); the rest is avx512vnni.cpp's.
 #include <cstddef>
 #include <cstdint>
 
@@ -14,7 +14,7 @@ extern const MatmulTable matmul_avx512vnni;
 }
 
 #if !defined(LUPO_EMULATED)
-#pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int8")
+#pragma GCC target("avx2,fma,f16c,bmi2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int8,amx-bf16")
 #endif
 #define LUPO_ISA amx
 #define LUPO_ISA_X86
