@@ -70,9 +70,17 @@ struct Tiles {
 thread_local Tiles tiles;
 
 inline void tile_loadconfig(const void* config) {
+  const auto* byte = static_cast<const uint8_t*>(config);
+  for (int i = 0; i < 64; ++i) {  // palette 1; start row, reserved bytes and what would be tiles 8 … 15 are 0
+    const bool is_shape = (i >= 16 && i < 32) || (i >= 48 && i < 56);
+    if (!is_shape && byte[i] != (i == 0)) __builtin_trap();
+  }
   __builtin_memset(&tiles, 0, sizeof tiles);
   __builtin_memcpy(tiles.row_bytes, static_cast<const char*>(config) + 16, sizeof tiles.row_bytes);
   __builtin_memcpy(tiles.n_rows, static_cast<const char*>(config) + 48, sizeof tiles.n_rows);
+  for (int i = 0; i < 8; ++i) {
+    if (tiles.n_rows[i] > 16 || tiles.row_bytes[i] > 64) __builtin_trap();
+  }
 }
 inline void tile_release() { __builtin_memset(&tiles, 0, sizeof tiles); }
 inline void tile_zero(int tile) { __builtin_memset(tiles.row[tile], 0, sizeof tiles.row[tile]); }
@@ -85,10 +93,10 @@ inline void tile_stored(int tile, void* base, int64_t stride) {
   for (int r = 0; r < tiles.n_rows[tile]; ++r)
     __builtin_memcpy(static_cast<char*>(base) + r * stride, tiles.row[tile][r], tiles.row_bytes[tile]);
 }
-// Shapes that do not fit each other are an error of the instructions.
+// Tiles without a shape and shapes that do not fit each other are errors of the instructions.
 inline void check_shapes(int sum, int a, int b) {
-  if (tiles.n_rows[sum] != tiles.n_rows[a] || tiles.row_bytes[sum] != tiles.row_bytes[b] ||
-      tiles.row_bytes[a] != 4 * tiles.n_rows[b])
+  if (tiles.n_rows[sum] == 0 || tiles.n_rows[b] == 0 || tiles.n_rows[sum] != tiles.n_rows[a] ||
+      tiles.row_bytes[sum] != tiles.row_bytes[b] || tiles.row_bytes[a] != 4 * tiles.n_rows[b])
     __builtin_trap();
 }
 inline void tile_dpbssd(int sum, int a, int b) {
