@@ -50,6 +50,18 @@ std::span<const Kernels* const> tested_kernels() {
   return kernels;
 }
 
+std::span<const Kernels* const> tested_vector_kernels() {
+  static const std::vector<const Kernels*> kernels = [] {
+    std::vector<const Kernels*> own;
+    for (const Kernels* k : tested_kernels()) {
+      const auto shares = [k](const Kernels* o) { return o->vector.norm == k->vector.norm && o->attend.tile == k->attend.tile; };
+      if (std::ranges::none_of(own, shares)) own.push_back(k);
+    }
+    return own;
+  }();
+  return kernels;
+}
+
 namespace {
 
 // A processor with AVX2 tests every x86 set; sanitizers see those alone that it has.

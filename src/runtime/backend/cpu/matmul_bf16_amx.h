@@ -1,8 +1,8 @@
 // Products of BF16 weights with many tokens by TDPBF16PS of AMX (Intel SDM volume 1, chapter 18).
 //
-// An activation is the sum of three bf16 numbers with 8 bits of its significand each, so that no product is rounded. Tiles 0 and 1
-// sum those of the high parts with 16 rows of the weight each, 2 and 3 those of the other two parts; 4 and 5 hold parts of the
-// activations, 6 and 7 the weights. Other than the kernels for f32 the instruction takes subnormal numbers for zeros.
+// An activation is the sum of three bf16 numbers with 8 bits of its significand each, so that no product is rounded. Tiles 0 and
+// 1 sum those of the high parts with 16 rows of the weight each, 2 and 3 those of the other two parts; 4 and 5 hold parts of the
+// activations, 6 and 7 the weights. Unlike the kernels for f32 the instruction takes subnormal numbers for zeros.
 #pragma once
 
 #include "runtime/backend/cpu/matmul_gemm.h"
@@ -107,20 +107,20 @@ void multiply_bf16(const WeightRows& w, int64_t row_begin, int64_t row_end, cons
     return LUPO_ISA_BASE.find(w.type).multiply(w, row_begin, row_end, x, y, y_stride, scratch);
   Bf16Block& block = *static_cast<Bf16Block*>(scratch);
   constexpr int64_t kRows = kBf16Panels * kPanelRows;
-  const auto rows_of_panel = [&](int64_t row) { return row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows; };
+  const auto rows_from = [&](int64_t row) { return row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows; };
   for (int64_t begin = row_begin; begin < row_end; begin += kRows) {
     const int64_t end = row_end - begin < kRows ? row_end : begin + kRows;
     for (int64_t k_begin = 0; k_begin < w.k; k_begin += kBf16K) {
       const int64_t n = w.k - k_begin < kBf16K ? w.k - k_begin : kBf16K;
       const uint16_t* weights = reinterpret_cast<const uint16_t*>(w.data) + k_begin;
       for (int64_t row = begin; row < end; row += kPanelRows)
-        fill_bf16(weights + row * w.k, w.k, rows_of_panel(row), n, block.w[(row - begin) / kPanelRows]);
+        fill_bf16(weights + row * w.k, w.k, rows_from(row), n, block.w[(row - begin) / kPanelRows]);
       for (int64_t t = 0; t < x.n_tokens; t += kBf16Tokens) {
         const int n_tokens = x.n_tokens - t < kBf16Tokens ? static_cast<int>(x.n_tokens - t) : kBf16Tokens;
         split_activations(x.x + t * w.k + k_begin, w.k, n_tokens, n, block);
         for (int64_t row = begin; row < end; row += kPanelRows) {
           multiply_bf16_panel(block.w[(row - begin) / kPanelRows], n_tokens, n, block);
-          put_bf16_sums(block, n_tokens, rows_of_panel(row), k_begin != 0, y + row + t * y_stride, y_stride);
+          put_bf16_sums(block, n_tokens, rows_from(row), k_begin != 0, y + row + t * y_stride, y_stride);
         }
       }
     }

@@ -1,8 +1,8 @@
-// panel_times_all of matmul_gemm.h with the tile registers of AMX (Intel SDM volume 1, chapter 18): a panel's rows of four codes a
-// weight are what TDPBSSD takes as its second operand, tokens in the form of their codes the first.
+// panel_times_all of matmul_gemm.h with the tile registers of AMX (Intel SDM volume 1, chapter 18): TDPBSSD takes the codes of
+// tokens as they lie for its first operand, and those of a panel, four of each row together, for its second.
 //
-// Tiles 0 and 1 sum the products of the high or only digits with 16 rows of the panel each, 2 and 3 those of the low digits; 4 and
-// 5 hold the digits of the tokens, 6 and 7 the panel's codes.
+// Tiles 0 and 1 sum the products of the high or only digits with 16 rows of the panel each, 2 and 3 those of the low digits; 4
+// and 5 hold the digits of the tokens, 6 and 7 the panel's codes.
 // Included by matmul_gemm.h inside its namespace.
 #pragma once
 
@@ -17,8 +17,8 @@ struct alignas(64) TileConfig {
 };
 static_assert(sizeof(TileConfig) == 64);
 
-// For tiles 0 … 3 of n_tokens rows of sums, 4 and 5 of n_tokens rows of `group` bytes, 6 and 7 of as many bytes by 16 columns. Clears
-// them all.
+// Gives tiles 0 … 3 n_tokens rows of 16 sums, 4 and 5 n_tokens rows of `group` bytes, 6 and 7 16 columns of as many bytes, and
+// clears them all.
 inline void configure_tiles(int n_tokens, int group) {
   TileConfig config;
   for (int tile = 0; tile < 4; ++tile) {
@@ -113,8 +113,8 @@ template <class F, int kDigits, int kTokens>
 // Tokens from t on by tiles of kTokens, until at most n_fewer are left for a smaller tile. The last tile has kTokens as well, the
 // first of which are multiplied again.
 template <class F, int kDigits, int kTokens>
-inline void panel_times_many(const Panel& panel, const QuantizedRows& x, int64_t n_fewer, int64_t k_begin, int n_blocks, int n_rows,
-                             float* y, int64_t y_stride, int64_t& t) {
+inline void panel_times_many(const Panel& panel, const QuantizedRows& x, int64_t n_fewer, int64_t k_begin, int n_blocks,
+                             int n_rows, float* y, int64_t y_stride, int64_t& t) {
   if (x.n_tokens < kTokens || x.n_tokens - t <= n_fewer) return;
   configure_tiles(kTokens, F::kGroup);
   while (x.n_tokens - t > n_fewer) {

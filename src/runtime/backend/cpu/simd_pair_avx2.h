@@ -100,12 +100,15 @@ inline Codes64 lookup(const int8_t* table, Codes64 c) {
 inline Codes128 lookup(const int8_t* table, Codes128 c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
 #if defined(LUPO_ISA_VNNI)
-// 256 times what `high` gives, and what `low` gives.
+// Codes plus kOffset<T>, as the first operand wants them.
 template <bool kWide>
 inline __m256i unsigned_codes(Codes w) {
-  return kWide ? _mm256_xor_si256(w.v, bytes_of(0x80)) : w.v;
+  return kWide ? _mm256_xor_si256(w.v, bytes_of(kWideOffset)) : w.v;
 }
-inline __m256i add_digit(__m256i sum, __m256i w, const int8_t* digit) { return _mm256_dpbusd_avx_epi32(sum, w, load_32(digit).v); }
+// sum + products with 32 digits. Those of the high digits count 256 times.
+inline __m256i add_digit(__m256i sum, __m256i w, const int8_t* digit) {
+  return _mm256_dpbusd_avx_epi32(sum, w, load_32(digit).v);
+}
 template <bool kWide>
 inline I32x16 dot(Codes64 w, const int8_t* high, const int8_t* low) {
   const __m256i u = unsigned_codes<kWide>(w.a), v = unsigned_codes<kWide>(w.b), zero = _mm256_setzero_si256();

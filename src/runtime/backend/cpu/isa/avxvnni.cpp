@@ -1,4 +1,4 @@
-// Matrix products for x86-64 with AVX2 and the VNNI dot products of 256 bits (Alder Lake, Zen 5 and later); the rest is avx2.cpp's.
+// Matrix products for x86-64 with AVX2 and VNNI dot products of 256 bits (Alder Lake, Zen 5 and later); the rest is avx2.cpp's.
 #include <cstddef>
 #include <cstdint>
 
