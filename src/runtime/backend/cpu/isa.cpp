@@ -65,7 +65,7 @@ void add_above_avx2(const Registers& seven, uint64_t saved, std::vector<const Ke
   static const Kernels avxvnni = with_products("avxvnni", matmul_avxvnni, kernels_avx2);
   static const Kernels avx512vnni = with_products("avx512vnni", matmul_avx512vnni, kernels_avx512);
   static const Kernels amx = with_products("amx", matmul_amx, kernels_avx512);
-  if (has(cpuid(7, 1).eax, kAvxVnni)) found.push_back(&avxvnni);
+  if (seven.eax >= 1 && has(cpuid(7, 1).eax, kAvxVnni)) found.push_back(&avxvnni);  // EAX: the last subleaf
   if (!has(seven.ebx, kAvx512F | kAvx512Dq | kAvx512Bw | kAvx512Vl) || (saved & kZmmState) != kZmmState) return;
   found.push_back(&kernels_avx512);
   if (!has(seven.ecx, kAvx512Vnni)) return;

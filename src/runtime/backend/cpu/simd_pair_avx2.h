@@ -100,7 +100,7 @@ inline Codes64 lookup(const int8_t* table, Codes64 c) {
 inline Codes128 lookup(const int8_t* table, Codes128 c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
 #if defined(LUPO_ISA_VNNI)
-// Codes plus kOffset<T>, as the first operand wants them.
+// The first operand of the dot product is unsigned: wide codes plus kWideOffset; the others are as they are.
 template <bool kWide>
 inline __m256i unsigned_codes(Codes w) {
   return kWide ? _mm256_xor_si256(w.v, bytes_of(kWideOffset)) : w.v;
