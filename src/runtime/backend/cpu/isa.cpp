@@ -15,7 +15,7 @@ namespace lupo::cpu {
 extern const Kernels kernels_scalar;
 #if defined(__x86_64__)
 extern const Kernels kernels_avx2;
-#if !defined(LUPO_AVX2_ALONE)
+#if defined(LUPO_WITH_AVX512)
 extern const Kernels kernels_avx512;
 extern const MatmulTable matmul_avxvnni, matmul_avx512vnni, matmul_amx;
 #endif
@@ -53,7 +53,7 @@ uint64_t saved_states() {
 constexpr bool has(uint32_t value, uint32_t bits) { return (value & bits) == bits; }
 
 // Bits: Intel SDM volume 2A, CPUID, leaves 1 and 7; XCR0 in volume 1, 13.3.
-#if defined(LUPO_AVX2_ALONE)
+#if !defined(LUPO_WITH_AVX512)  // nor any other set above AVX2: CMakeLists.txt
 void add_above_avx2(const Registers&, uint64_t, std::vector<const Kernels*>&) {}
 #else
 void add_above_avx2(const Registers& seven, uint64_t saved, std::vector<const Kernels*>& found) {
