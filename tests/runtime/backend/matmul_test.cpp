@@ -50,7 +50,7 @@ class MatmulTest : public testing::TestWithParam<const TypeInfo*> {
       }
     }
     std::vector<float> y(static_cast<size_t>(stride * c.n_tokens), kUntouched);
-    Aligned<std::byte> scratch(static_cast<size_t>(isa.matmul.scratch_bytes(c.k)));
+    Aligned<std::byte> scratch(static_cast<size_t>(isa.matmul.scratch_bytes(c.k)), std::byte{0xff});  // NaNs, as may be
     kernels.multiply({weight.data(), type().id, c.k}, row_begin, c.rows, {x.data(), quantized.view(), c.n_tokens}, y.data(),
                      stride, scratch.data());
     std::vector<float> row(static_cast<size_t>(c.k));

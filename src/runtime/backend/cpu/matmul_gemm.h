@@ -138,6 +138,46 @@ struct PanelForm {
   static constexpr bool kAlwaysWords = kWords && kWide && kShortSums == 1;
 };
 
+// Sums of tokens first … kTokens − 1 to y[0 … n_rows) of each: set by the first panel of a row, added to by the others.
+template <int kTokens>
+[[gnu::always_inline]] inline void put_tile(const FloatLanes (&sums)[kTileVectors][kTokens], int first, int n_rows, bool add,
+                                            float* y, int64_t y_stride) {
+  if (n_rows == kPanelRows) {
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) {
+      if (t < first) continue;
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) {
+        float* at = y + t * y_stride + v * kLanes;
+        lanes_store(at, add ? lanes_load(at) + sums[v][t] : sums[v][t]);
+      }
+    }
+    return;
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {  // unrolled, or the sums would lie in memory
+    if (t < first) continue;
+    alignas(64) float values[kPanelRows];
+    for (int v = 0; v < kTileVectors; ++v) lanes_store(values + v * kLanes, sums[v][t]);
+    for (int r = 0; r < n_rows; ++r) y[t * y_stride + r] = (add ? y[t * y_stride + r] : 0) + values[r];
+  }
+}
+
+// y's lines are far apart: fetched while the tile is computed.
+template <int kTokens>
+inline void prefetch_tile(const float* y, int64_t y_stride) {
+  for (int t = 0; t < kTokens; ++t) {
+    for (int v = 0; v < kPanelRows; v += 16) __builtin_prefetch(y + t * y_stride + v, 1, 3);
+  }
+}
+
+// panel_times_all<F, kDigits>(panel, x, k_begin, n_blocks, n_rows, y, y_stride): a panel times all tokens, put as put_tile does.
+#if defined(LUPO_ISA_AMX)
+#include "runtime/backend/cpu/matmul_gemm_amx.h"
+#elif defined(LUPO_ISA_I8MM)
+#include "runtime/backend/cpu/matmul_gemm_i8mm.h"
+#else
+
 // sums + the panel's codes of one group times a digit of the activations; the codes start at `codes`, token t's digits at
 // q + t · q_stride.
 #if defined(LUPO_SHORT_SUMS)
@@ -298,14 +338,11 @@ template <class F, int kDigits, int kTokens>
 }
 #endif
 
-// y[0 … n_rows) of each token: set from the first panel of a row, added to from the others.
 template <class F, int kDigits, int kTokens>
 [[gnu::noinline]] inline void panel_times_tokens(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
                                                  int n_blocks, int n_rows, float* y, int64_t y_stride) {
   float* out = y + token * y_stride;
-  for (int t = 0; t < kTokens; ++t) {  // y's lines are far apart: fetched while the tile is computed
-    for (int v = 0; v < kPanelRows; v += 16) __builtin_prefetch(out + t * y_stride + v, 1, 3);
-  }
+  prefetch_tile<kTokens>(out, y_stride);
   FloatLanes sums[kTileVectors][kTokens];
 #pragma GCC unroll 2
   for (int v = 0; v < kTileVectors; ++v) {
@@ -318,23 +355,7 @@ template <class F, int kDigits, int kTokens>
   else
 #endif
     multiply_tile<F, kDigits, kTokens>(panel, x, token, k_begin, n_blocks, sums);
-  const bool add = k_begin != 0;
-  if (n_rows == kPanelRows) {
-#pragma GCC unroll 8
-    for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 2
-      for (int v = 0; v < kTileVectors; ++v) {
-        float* at = out + t * y_stride + v * kLanes;
-        lanes_store(at, add ? lanes_load(at) + sums[v][t] : sums[v][t]);
-      }
-    }
-    return;
-  }
-  for (int t = 0; t < kTokens; ++t) {
-    alignas(64) float values[kPanelRows];
-    for (int v = 0; v < kTileVectors; ++v) lanes_store(values + v * kLanes, sums[v][t]);
-    for (int r = 0; r < n_rows; ++r) out[t * y_stride + r] = (add ? out[t * y_stride + r] : 0) + values[r];
-  }
+  put_tile<kTokens>(sums, 0, n_rows, k_begin != 0, out, y_stride);
 }
 
 template <class F, int kDigits>
@@ -346,6 +367,8 @@ inline void panel_times_all(const Panel& panel, const QuantizedRows& x, int64_t 
   for (; t + 2 <= x.n_tokens; t += 2) panel_times_tokens<F, kDigits, 2>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
   if (t < x.n_tokens) panel_times_tokens<F, kDigits, 1>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
 }
+
+#endif
 
 template <class T>
 inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,

@@ -242,11 +242,26 @@ inline void store_quarters(Row row, uint32_t* out, int64_t stride) {
   }
 }
 
+#if defined(LUPO_ISA_I8MM)
+// Group i of eight codes of row r goes to out + 64 i + 8 r (bytes); 4 groups, 8 rows: a panel has no more.
+inline void store_transposed(const Codes (&rows)[8], int8_t* out, int64_t) {
+  for (int r = 0; r < 8; r += 2) {
+    const auto put = [&](uint8x16_t x, uint8x16_t y, int group) {
+      const uint64x2_t a = vreinterpretq_u64_u8(x), b = vreinterpretq_u64_u8(y);
+      vst1q_s8(out + 64 * group + 8 * r, vreinterpretq_s8_u64(vzip1q_u64(a, b)));
+      vst1q_s8(out + 64 * (group + 1) + 8 * r, vreinterpretq_s8_u64(vzip2q_u64(a, b)));
+    };
+    put(rows[r].a, rows[r + 1].a, 0);
+    put(rows[r].b, rows[r + 1].b, 2);
+  }
+}
+#else
 // Group i of four codes of row r goes to out + i · stride + 4 r (bytes); 8 groups, 8 rows.
 inline void store_transposed(const Codes (&rows)[8], int8_t* out, int64_t stride) {
   store_quarters([&](int r, int h) { return vreinterpretq_u32_u8(h == 0 ? rows[r].a : rows[r].b); },
                  reinterpret_cast<uint32_t*>(out), stride / 4);
 }
+#endif
 
 // Value i of row r goes to out[i · stride + r].
 inline void store_transposed(const F32x8 (&rows)[8], float* out, int64_t stride) {
