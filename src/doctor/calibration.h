@@ -74,10 +74,11 @@ class CalibrationStore {
   // Errors of AtomicFile; what other processes wrote since is kept, but for the same number of threads.
   Result<void> put(const Calibration& calibration) const;
   const std::string& path() const { return path_; }
+  const std::string& key() const { return key_; }  // machine, instruction set and build, for people and for records
 
  private:
   std::string path_;
-  std::string key_;  // machine, instruction set and build
+  std::string key_;
 };
 
 // From the store what it has, the rest measured and put there. A store that cannot be written is done without.

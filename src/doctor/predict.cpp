@@ -56,41 +56,45 @@ double weight_seconds(const Graph& graph, const Node& node, const Cost& cost, co
   return n_tokens < kFewTokens ? std::max(reading, per_second(cost.flops, gflops)) : per_second(cost.flops, gflops);
 }
 
-// A step of n_tokens at a depth.
-double step_seconds(const Graph& graph, const Calibration& calibration, int64_t n_tokens, int64_t depth) {
+// A step of n_seq sequences of n_tokens each, at a depth.
+double step_seconds(const Graph& graph, const Calibration& calibration, int64_t n_seq, int64_t n_tokens, int64_t depth) {
   double seconds = 0;
+  const int64_t n_all = n_seq * n_tokens;
   for (const Node& node : graph.nodes) {
-    const Cost cost = op_info(node.op()).cost(graph, node, n_tokens, 1, depth);
+    // What belongs to a sequence alone, its cells or its state, and what all tokens of the step share.
+    const bool is_own = node.op() == Op::attend || has_fixed_state(node.op());
+    const Cost cost = op_info(node.op()).cost(graph, node, is_own ? n_tokens : n_all, n_seq, depth);
     if (synchronises(node.op())) seconds += calibration.node_seconds;
     if (has_weights(node.op())) {
-      // The head is computed for the last token alone.
+      // The head is computed for the last token of each alone.
       const bool is_of_outputs = graph[node.out].shape.dim[1] == kOutputs;
-      seconds += weight_seconds(graph, node, cost, calibration, is_of_outputs ? 1 : n_tokens);
+      seconds += weight_seconds(graph, node, cost, calibration, is_of_outputs ? n_seq : n_all);
     }
     if (node.op() == Op::attend) {
       const AttendSpeed speed = attend_of(graph, node, calibration);
       const double reading = per_second(cost.state_bytes, speed.decode_gbps), computing = per_second(cost.flops, speed.prefill_gflops);
-      seconds += n_tokens < kFewTokens ? reading : computing;
+      seconds += static_cast<double>(n_seq) * (n_tokens < kFewTokens ? reading : computing);
     }
     // A state is read and written; its products are rows', of vectors, not of matrices.
     if (has_fixed_state(node.op()))
-      seconds += std::max(per_second(cost.state_bytes, calibration.read_gbps), cost.flops / 8 * calibration.row_seconds);
+      seconds += static_cast<double>(n_seq) *
+                 std::max(per_second(cost.state_bytes, calibration.read_gbps), cost.flops / 8 * calibration.row_seconds);
     if (node.op() == Op::norm || node.op() == Op::glu)
-      seconds += calibration.row_seconds * static_cast<double>(graph[node.out].shape.elements(n_tokens, 1));
+      seconds += calibration.row_seconds * static_cast<double>(graph[node.out].shape.elements(n_all, n_seq));
   }
   return seconds;
 }
 
 }  // namespace
 
-double decode_seconds(const Graph& graph, const Calibration& calibration, int64_t depth) {
-  return step_seconds(graph, calibration, 1, depth);
+double decode_seconds(const Graph& graph, const Calibration& calibration, int64_t depth, int64_t n_seq) {
+  return step_seconds(graph, calibration, n_seq, 1, depth);
 }
 
 double prefill_seconds(const Graph& graph, const Calibration& calibration, int64_t n, int64_t depth) {
   double seconds = 0;
   for (int64_t at = 0; at < n; at += graph.n_batch)
-    seconds += step_seconds(graph, calibration, std::min(graph.n_batch, n - at), depth + at);
+    seconds += step_seconds(graph, calibration, 1, std::min(graph.n_batch, n - at), depth + at);
   return seconds;
 }
 

@@ -15,9 +15,9 @@
 
 namespace lupo {
 
-// One sequence. Types without a measured kernel count as the slowest of those that have one, shapes of attention likewise.
-double decode_seconds(const Graph& graph, const Calibration& calibration, int64_t depth);                   // of one token
-double prefill_seconds(const Graph& graph, const Calibration& calibration, int64_t n, int64_t depth = 0);   // of n tokens
+// Types without a measured kernel count as the slowest of those that have one, shapes of attention likewise.
+double decode_seconds(const Graph& graph, const Calibration& calibration, int64_t depth, int64_t n_seq = 1);  // a token of each
+double prefill_seconds(const Graph& graph, const Calibration& calibration, int64_t n, int64_t depth = 0);     // n tokens of one
 
 // How far predictions are off: mean and deviation of ln(measured / predicted).
 struct Spread {
