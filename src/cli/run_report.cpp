@@ -48,7 +48,7 @@ Reporter::Reporter(const Engine& engine, Machine machine, std::string isa, std::
 
 const Calibration* Reporter::calibration() {
   if (calibration_) return &*calibration_;
-  Result<Calibration> measured = calibrate(store_, machine_, needs_of(engine_.graph()), engine_.n_threads());
+  Result<Calibration> measured = calibrate(real_env(), store_, machine_, needs_of(engine_.graph()), engine_.n_threads());
   if (!measured) return nullptr;
   calibration_ = std::move(*measured);
   return &*calibration_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "doctor/verdict.h"
 #include "graph/ops/op.h"
 #include "runtime/kernel_speed.h"
 
@@ -141,12 +142,14 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
   return known;
 }
 
-Result<Calibration> calibrate(const CalibrationStore& store, const Machine& machine, const CalibrationNeeds& needs,
-                              int n_threads) {
+Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine,
+                              const CalibrationNeeds& needs, int n_threads) {
   Calibration known = store.find(n_threads).value_or(Calibration{});
   if (covers(known, needs)) return known;
+  const Watch watch(env);
   TRY_ASSIGN(Calibration calibration, calibrate(machine, needs, n_threads, std::move(known)));
-  (void)store.put(calibration);  // a cache
+  // What was measured while others kept the machine busy is good for now, not for ever.
+  if (watch.seen().are_quiet()) (void)store.put(calibration);
   return calibration;
 }
 

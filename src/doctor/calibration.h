@@ -81,8 +81,10 @@ class CalibrationStore {
   std::string key_;
 };
 
-// From the store what it has, the rest measured and put there. A store that cannot be written is done without.
-Result<Calibration> calibrate(const CalibrationStore& store, const Machine& machine, const CalibrationNeeds& needs, int n_threads);
+// From the store what it has, the rest measured and, unless the machine was busy with other things, put there. A store that
+// cannot be written is done without.
+Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine, const CalibrationNeeds& needs,
+                              int n_threads);
 
 std::string to_json(const Calibration& calibration);
 // Error {hardware, bad-calibration} naming what is wrong.

@@ -28,7 +28,7 @@ std::optional<History> open_history(const Env& env) {
   return std::move(*history);
 }
 
-struct Measured {
+struct PhaseRun {
   Phase phase;
   int64_t n, depth;
   double predicted_seconds;  // of n tokens
@@ -53,12 +53,12 @@ RunOutcome judge_run(const Env& env, const CalibrationStore& store, const Calibr
                      const RunFacts& facts, const Circumstances& circumstances, const std::string& name) {
   const Spreads spreads = narrowed_by_history(env, store, calibration, engine.model()).spreads;
   std::optional<History> history = open_history(env);
-  const auto outcome = [&](const Measured& m, const Spread& spread) -> std::optional<PhaseOutcome> {
+  const auto outcome = [&](const PhaseRun& m, const Spread& spread) -> std::optional<PhaseOutcome> {
     if (m.tps <= 0 || m.predicted_seconds <= 0) return std::nullopt;
     const double predicted = static_cast<double>(m.n) / m.predicted_seconds;
     PhaseOutcome out{.result = {interval_of(predicted, spread), m.tps, m.roof_fraction}, .verdict = {}};
     out.verdict = judge(out.result, circumstances, calibration, name);
-    if (history)
+    if (history && circumstances.are_quiet())
       (void)history->add({machine_name(store, calibration.n_threads), model_name(engine.model()), m.phase, m.n, m.depth, predicted,
                           m.tps});
     return out;

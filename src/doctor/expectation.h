@@ -19,7 +19,7 @@ namespace lupo {
 
 // Prior spreads of a calibration, moved and narrowed by the history of this machine and model.
 struct Narrowed {
-  Spreads spreads;
+  Spreads spreads{};
   int64_t n_records = 0;  // in the history, of any machine
 };
 Narrowed narrowed_by_history(const Env& env, const CalibrationStore& store, const Calibration& calibration, const Model& model);
@@ -39,10 +39,10 @@ struct PhaseOutcome {
   PhaseVerdict verdict;
 };
 struct RunOutcome {
-  std::optional<PhaseOutcome> prefill, decode;  // of phases long enough to judge
+  std::optional<PhaseOutcome> prefill{}, decode{};  // of phases long enough to judge
 };
 
-// Judges a run beside what the calibration says and notes it in the history. `model_name`: for commands.
+// Judges a run beside what the calibration says and, when nothing disturbed it, notes it in the history. `model_name`: for commands.
 RunOutcome judge_run(const Env& env, const CalibrationStore& store, const Calibration& calibration, const Engine& engine,
                      const RunFacts& facts, const Circumstances& circumstances, const std::string& model_name);
 

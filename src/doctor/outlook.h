@@ -36,8 +36,8 @@ const Use* find_use(std::string_view name);  // null: there is none of that name
 
 struct UseOutlook {
   Use use;                 // cut to the context
-  Interval first_token_s;  // from the prompt to the first token of the answer
-  Interval answer_tps;     // of all sequences together
+  Interval first_token_s{};  // from the prompt to the first token of the answer
+  Interval answer_tps{};     // of all sequences together
 };
 UseOutlook outlook_for(const Use& use, const Graph& graph, const Calibration& calibration, const Spreads& spreads);
 

@@ -126,8 +126,8 @@ Prediction predict(const Graph& graph, const Calibration& calibration, const Spr
 
 std::vector<int64_t> curve_of(int64_t n_ctx) {
   std::vector<int64_t> points;
-  for (int64_t n : {64, 1024, 4096, 16384, 65536, 262144, 1048576})
-    if (n < n_ctx) points.push_back(n);
+  if (n_ctx > 64) points.push_back(64);
+  for (int64_t n = 1024; n < n_ctx; n *= 2) points.push_back(n);
   points.push_back(n_ctx - 1);
   return points;
 }

@@ -48,7 +48,7 @@ struct Prediction {
 // At these numbers of tokens, those beyond the graph's context left out.
 Prediction predict(const Graph& graph, const Calibration& calibration, const Spreads& spreads, const std::vector<int64_t>& depths,
                    const std::vector<int64_t>& prompts);
-// 64, 1024, 4096, 16384, … and the context's last.
+// 64, 1024, 2048, 4096, … and the context's last.
 std::vector<int64_t> curve_of(int64_t n_ctx);
 
 }  // namespace lupo

@@ -23,13 +23,15 @@ double cpu_seconds(const rusage& usage) {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+bool reads_the_disk(const Circumstances& c) { return static_cast<double>(c.major_faults) * kDiskFault > kFaultShare * c.seconds; }
+
 PhaseVerdict broken(Layer layer, std::string code, std::string what, std::string fix) {
   return {.as_predicted = false, .layer = layer, .code = std::move(code), .what = std::move(what), .fix = std::move(fix)};
 }
 
 // The first thing that explains why it was slower than predicted.
 PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, const std::string& model) {
-  if (static_cast<double>(c.major_faults) * kDiskFault > kFaultShare * c.seconds)
+  if (reads_the_disk(c))
     return broken(Layer::memory, "reread-from-disk",
                   fmt::format("{} pages came from the disk again: the weights do not stay in memory", c.major_faults),
                   "end other programs, or take a smaller quantization  # lupo plan says what fits");
@@ -53,6 +55,8 @@ PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, con
 }
 
 }  // namespace
+
+bool Circumstances::are_quiet() const { return others_busy <= kOthersBusy && steal <= kSteal && !reads_the_disk(*this); }
 
 Watch::Look Watch::look(const Env& env) {
   rusage usage{};

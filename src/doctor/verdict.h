@@ -20,6 +20,8 @@ struct Circumstances {
   int64_t major_faults = 0;   // of this process: pages that were read from the disk
   double read_gbps = 0;       // right after; 0: not measured
   double f32_gmacs = 0;       // likewise
+
+  bool are_quiet() const;  // nobody took anything away, nothing came from the disk
 };
 
 // Looks at the machine when it is made and when it is asked.
@@ -40,17 +42,17 @@ class Watch {
 };
 
 struct PhaseResult {
-  Interval predicted;
+  Interval predicted{};
   double measured_tps = 0;
   double roof_fraction = 0;  // of the read bandwidth; 0: not known
 };
 
 struct PhaseVerdict {
   bool as_predicted = true;
-  std::optional<Layer> layer;  // that held it back, where one can be told
-  std::string code;            // "at-the-wall", "as-predicted", "faster", or what broke: a code of doctor's findings
-  std::string what;            // "at the wall (91 % of the read bandwidth)"
-  std::string fix;             // a command, or empty
+  std::optional<Layer> layer{};  // that held it back, where one can be told
+  std::string code{};            // "at-the-wall", "as-predicted", "faster", or what broke: a code of doctor's findings
+  std::string what{};            // "at the wall (91 % of the read bandwidth)"
+  std::string fix{};             // a command, or empty
 };
 // `model`: for the command.
 PhaseVerdict judge(const PhaseResult& result, const Circumstances& circumstances, const Calibration& calibration,

@@ -51,7 +51,7 @@ TEST(Predict, FollowsItsFormula) {
 }
 
 TEST(Predict, Curves) {
-  EXPECT_THAT(curve_of(6000), ElementsAre(64, 1024, 4096, 5999));
+  EXPECT_THAT(curve_of(6000), ElementsAre(64, 1024, 2048, 4096, 5999));
   const Model model = tiny();
   const Graph graph = *model.graph({.n_ctx = 2048, .n_batch = 64});
   const Prediction p = predict(graph, calibration_for(graph, 1), {{0, 0.1}, {0, 0.1}}, curve_of(2048), {512, 4096});
@@ -218,6 +218,8 @@ TEST(JudgeRun, NotesWhatCame) {
   ASSERT_TRUE(first.decode && first.prefill);
   EXPECT_FALSE(first.decode->verdict.as_predicted);
   for (int i = 0; i < 30; ++i) judge_run(env, store, c, **engine, facts, {.seconds = 1}, "m.gguf");
+  judge_run(env, store, c, **engine, {.n_decode = 20, .decode_depth = 100, .decode_tps = 100 * expected},
+            {.seconds = 1, .others_busy = 0.5}, "m.gguf");  // says nothing of the next
   const RunOutcome later = judge_run(env, store, c, **engine, facts, {.seconds = 1}, "m.gguf");
   EXPECT_TRUE(later.decode->verdict.as_predicted) << "the history says that this is how it is";
   EXPECT_NEAR(later.decode->result.predicted.middle, facts.decode_tps, 0.1 * facts.decode_tps);

@@ -15,6 +15,7 @@
 #include "doctor/fit.h"
 #include "doctor/expectation.h"
 #include "doctor/outlook.h"
+#include "quant/checks.h"
 
 namespace lupo::cli {
 namespace {
@@ -79,7 +80,7 @@ Result<void> add_speed(const Machine& machine, const Model& model, const Options
   const Graph& graph = planned.preview.graph;
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
   const CalibrationStore store(real_env(), machine, isa.in_use);
-  TRY_ASSIGN(const Calibration calibration, calibrate(store, machine, needs_of(graph), planned.preview.n_threads));
+  TRY_ASSIGN(const Calibration calibration, calibrate(real_env(), store, machine, needs_of(graph), planned.preview.n_threads));
   const Narrowed narrowed = narrowed_by_history(real_env(), store, calibration, model);
   std::vector<int64_t> depths = curve_of(graph.n_ctx), prompts = depths;
   depths.insert(depths.begin(), std::min(kDecodeDepth, graph.n_ctx - 1));
@@ -95,7 +96,9 @@ Result<void> add_speed(const Machine& machine, const Model& model, const Options
 
 Result<Planned> make_plan(const Machine& machine, const std::string& path, const Options& options) {
   TRY_ASSIGN(const Model model, Model::open(path));
-  Planned planned{.path = path, .facts = {}, .n_ctx_train = model.hparams().n_ctx_train};
+  Planned planned;
+  planned.path = path;
+  planned.n_ctx_train = model.hparams().n_ctx_train;
   TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
   runtime.n_seq = runtime.n_outputs = options.batch;
   if (!model.hparams().causal) runtime.pooling = model.default_pooling();
