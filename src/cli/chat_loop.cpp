@@ -124,7 +124,8 @@ void print_reason(const Conversation& conversation, const Answer& answer) {
   if (answer.stop == StopReason::cancelled) fmt::print(stderr, "(stopped)\n");
 }
 
-void answer(Conversation& conversation, const std::string& text, const ChatOptions& options, InterruptFlag& interrupt) {
+void answer(Conversation& conversation, Reporter& reporter, const std::string& text, const ChatOptions& options,
+            InterruptFlag& interrupt) {
   interrupt.clear();
   Result<Answer> result = conversation.ask(text, options.n_predict, print_answer, interrupt);
   if (!result) {
@@ -137,13 +138,14 @@ void answer(Conversation& conversation, const std::string& text, const ChatOptio
   std::fflush(stdout);
   print_reason(conversation, *result);
   if (options.quiet) return;
-  print_note(to_line(report(conversation.engine(), *result, measure_roof_gbps(conversation.engine()))));
+  print_note(to_line(reporter.report(*result, conversation.circumstances())));
 }
 
 // False when the conversation is over.
-bool handle(Conversation& conversation, const Entry& entry, const ChatOptions& options, InterruptFlag& interrupt) {
+bool handle(Conversation& conversation, Reporter& reporter, const Entry& entry, const ChatOptions& options,
+            InterruptFlag& interrupt) {
   if (!entry.is_command) {
-    answer(conversation, entry.text, options, interrupt);
+    answer(conversation, reporter, entry.text, options, interrupt);
     return true;
   }
   const Result<bool> go_on = command(conversation, entry.text);
@@ -153,7 +155,7 @@ bool handle(Conversation& conversation, const Entry& entry, const ChatOptions& o
 
 }  // namespace
 
-Result<void> chat_loop(Conversation& conversation, const ChatOptions& options) {
+Result<void> chat_loop(Conversation& conversation, Reporter& reporter, const ChatOptions& options) {
   InterruptFlag interrupt;
   LineEditor editor;
   fmt::print("/help lists the commands; Ctrl-D leaves\n");
@@ -172,7 +174,7 @@ Result<void> chat_loop(Conversation& conversation, const ChatOptions& options) {
     asked_to_leave = false;
     if (entry.text.find_first_not_of(" \t\n") == std::string::npos) continue;
     editor.remember(entry.text);
-    if (!handle(conversation, entry, options, interrupt)) break;
+    if (!handle(conversation, reporter, entry, options, interrupt)) break;
   }
   return {};
 }

@@ -30,7 +30,9 @@ Result<Answer> Conversation::ask(const std::string& text, int64_t n_predict, con
   request.on_text = on_text;
   request.speculator = speculator_.get();
   request.cancelled = [&] { return interrupt.raised(); };
+  const Watch watch(real_env());
   TRY_ASSIGN(Answer answer, generate(session_, tokenizer_, sampler_, request));
+  circumstances_ = watch.seen();
   messages_.push_back({{"role", "user"}, {"content", valid_utf8(text)}});
   messages_.push_back({{"role", "assistant"}, {"content", answer.text}});
   return answer;

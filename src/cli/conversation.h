@@ -39,6 +39,7 @@ class Conversation {
   const ChatTemplate* chat_template() const { return template_ ? &*template_ : nullptr; }
   const Engine& engine() const { return engine_; }
   const Session& session() const { return session_; }
+  const Circumstances& circumstances() const { return circumstances_; }  // of the last answer
 
  private:
   Result<std::string> render(const std::string& text) const;
@@ -50,6 +51,7 @@ class Conversation {
   Sampler sampler_;
   std::unique_ptr<Speculator> speculator_;
   std::string system_;
+  Circumstances circumstances_;
   nlohmann::ordered_json messages_ = nlohmann::ordered_json::array();  // {"role", "content"} without the system message
 };
 
@@ -59,6 +61,6 @@ struct ChatOptions {
 };
 
 // Reads questions from the terminal until /exit or the end of input.
-Result<void> chat_loop(Conversation& conversation, const ChatOptions& options);
+Result<void> chat_loop(Conversation& conversation, Reporter& reporter, const ChatOptions& options);
 
 }  // namespace lupo::cli

@@ -6,9 +6,13 @@
 
 #include "doctor/speed.h"
 #include "hardware/machine.h"
+#include "runtime/kernel_speed.h"
 
 namespace lupo::cli {
 
+namespace {
+
+// Read bandwidth over the model's own mapped bytes, best of the passes in about 0.15 s: costs no memory.
 double measure_roof_gbps(const Engine& engine) {
   // The largest run of weights in one shard: tensors lie one after the other.
   const auto tensors = engine.model().file().tensors();
@@ -22,7 +26,7 @@ double measure_roof_gbps(const Engine& engine) {
   return measure_read_gbps(engine.n_threads(), 0.15, std::span(begin, static_cast<size_t>(std::min(kBytesMax, end - begin))));
 }
 
-RunReport report(const Engine& engine, const Answer& answer, double roof_gbps) {
+RunReport facts_of_run(const Engine& engine, const Answer& answer, double roof_gbps) {
   RunReport r{.n_prompt = answer.prefill.n_reused + answer.prefill.n_evaluated,
               .n_reused = answer.prefill.n_reused,
               .n_generated = static_cast<int64_t>(answer.tokens.size()),
@@ -34,6 +38,39 @@ RunReport report(const Engine& engine, const Answer& answer, double roof_gbps) {
   const double steps_per_second = static_cast<double>(answer.n_steps) / answer.decode_seconds;
   r.decode_gbps = decode_traffic(engine.graph(), steps_per_second, 1, r.n_prompt + answer.n_decoded / 2).gbps;
   r.roof_fraction = roof_fraction(r.decode_gbps, roof_gbps);
+  return r;
+}
+
+}  // namespace
+
+Reporter::Reporter(const Engine& engine, Machine machine, std::string isa, std::string model)
+    : engine_(engine), machine_(std::move(machine)), store_(real_env(), machine_, isa), model_(std::move(model)) {}
+
+const Calibration* Reporter::calibration() {
+  if (calibration_) return &*calibration_;
+  Result<Calibration> measured = calibrate(real_env(), store_, machine_, needs_of(engine_.graph()), engine_.n_threads());
+  if (!measured) return nullptr;
+  calibration_ = std::move(*measured);
+  return &*calibration_;
+}
+
+RunReport Reporter::report(const Answer& answer, Circumstances circumstances) {
+  const double roof_gbps = measure_roof_gbps(engine_);
+  RunReport r = facts_of_run(engine_, answer, roof_gbps);
+  const Calibration* calibration = engine_.backend_name().starts_with("cpu") ? this->calibration() : nullptr;
+  if (calibration == nullptr) return r;
+  circumstances.read_gbps = measure_read_gbps(engine_.n_threads(), 0.05, bandwidth_buffer_bytes(machine_));
+  circumstances.f32_gmacs = measure_f32_gmacs(engine_.n_threads()).value_or(0);
+  r.outcome = judge_run(real_env(), store_, *calibration, engine_,
+                        {.n_prefill = answer.prefill.n_evaluated,
+                         .prefill_depth = answer.prefill.n_reused,
+                         .prefill_tps = r.prefill_tps,
+                         .n_decode = answer.n_decoded,
+                         .decode_depth = r.n_prompt + answer.n_decoded / 2,
+                         .decode_tps = r.decode_tps,
+                         .roof_fraction = r.roof_fraction,
+                         .is_speculated = answer.n_steps != answer.n_decoded},
+                        circumstances, model_);
   return r;
 }
 
@@ -50,6 +87,11 @@ std::string to_line(const RunReport& r) {
                     r.speculation->n_proposed, r.speculation->by, 100 * r.speculation->accepted_share(), r.speculation->gain());
   else if (r.speculation && r.decode_tps > 0)
     line += " · speculation did not pay";
+  for (const auto& [name, phase] : {std::pair{"prefill", &r.outcome.prefill}, {"decode", &r.outcome.decode}}) {
+    if (!*phase) continue;
+    line += fmt::format("\n{} {}", name, to_line((*phase)->result, (*phase)->verdict));
+    if (!(*phase)->verdict.fix.empty()) line += fmt::format("\n  fix: {}", (*phase)->verdict.fix);
+  }
   return line;
 }
 
@@ -66,6 +108,17 @@ nlohmann::ordered_json to_json(const SpeculationStats& s) {
           {"gain", s.gain()}};
 }
 
+nlohmann::ordered_json to_json(const std::optional<PhaseOutcome>& phase) {
+  if (!phase) return nullptr;
+  const auto& [result, verdict] = *phase;
+  return {{"predicted_tps", {{"low", result.predicted.low}, {"middle", result.predicted.middle}, {"high", result.predicted.high}}},
+          {"as_predicted", verdict.as_predicted},
+          {"layer", verdict.layer ? nlohmann::ordered_json(layer_name(*verdict.layer)) : nlohmann::ordered_json()},
+          {"code", verdict.code},
+          {"what", verdict.what},
+          {"fix", verdict.fix}};
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const RunReport& r) {
@@ -73,6 +126,7 @@ nlohmann::ordered_json to_json(const RunReport& r) {
                                  {"generated_tokens", r.n_generated}, {"prefill_tps", r.prefill_tps},
                                  {"decode_tps", r.decode_tps},        {"decode_gbps", r.decode_gbps},
                                  {"roof_gbps", r.roof_gbps},          {"roof_fraction", r.roof_fraction}};
+  json["verdict"] = {{"prefill", to_json(r.outcome.prefill)}, {"decode", to_json(r.outcome.decode)}};
   json["speculation"] = r.speculation ? to_json(*r.speculation) : nlohmann::ordered_json();
   return json;
 }

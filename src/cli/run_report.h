@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "doctor/expectation.h"
 #include "runtime/runtime.h"
 #include "runtime/session/chat.h"
 
@@ -16,13 +17,25 @@ struct RunReport {
   double roof_gbps = 0;                    // read bandwidth measured right after, over the same weights and threads
   double roof_fraction = 0;
   std::optional<SpeculationStats> speculation{};
+  RunOutcome outcome{};  // beside what was predicted
 };
 
-// Measures the roof (about 0.15 s) and relates the answer to it.
-RunReport report(const Engine& engine, const Answer& answer, double roof_gbps);
+// Relates answers of one engine to the roof and to what was predicted.
+class Reporter {
+ public:
+  // `model`: the path as the user gave it, for commands.
+  Reporter(const Engine& engine, Machine machine, std::string isa, std::string model);
+  // Measures the roof over the model's own mapped bytes (0.15 s). The first answer on a machine calibrates it (1 to 3 s).
+  RunReport report(const Answer& answer, Circumstances circumstances);
 
-// Read bandwidth over the model's own mapped bytes, best of the passes in about 0.15 s: costs no memory.
-double measure_roof_gbps(const Engine& engine);
+ private:
+  const Calibration* calibration();
+  const Engine& engine_;
+  Machine machine_;
+  CalibrationStore store_;
+  std::string model_;
+  std::optional<Calibration> calibration_;
+};
 
 std::string to_line(const RunReport& report);
 nlohmann::ordered_json to_json(const RunReport& report);

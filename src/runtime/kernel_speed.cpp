@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -10,16 +11,18 @@
 #include "memory/plan.h"
 #include "runtime/backend/backend.h"
 #include "runtime/backend/cpu/cpu_backend.h"
+#include "runtime/roof.h"
 
 namespace lupo {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kPrefillTokens = 256;
+constexpr int64_t kPrefillTokensMax = 256;
 constexpr int64_t kRowsOfTable = 2;  // embedding rows, the least that is a matrix
 constexpr int64_t kWidth = 1024;     // whole blocks of every type
 constexpr int64_t kHeadsMax = 16;
+constexpr int64_t kCells = 2048;  // of a cache that a token attends to
 
 // Of the runs of a graph in `seconds`, n_batch tokens each: the shortest time of the whole, and of each node when it is traced.
 // The shortest, since other processes only ever add.
@@ -28,7 +31,7 @@ struct Timing {
   std::vector<NodeTime> nodes{};
 };
 
-Result<Timing> time_graph(const Graph& graph, int n_threads, double seconds, bool trace) {
+Result<Timing> time_graph(const Graph& graph, int n_threads, double seconds, bool trace, int64_t pos = 0) {
   int64_t weight_bytes = 0;  // of the largest: all weights are the same bytes
   for (size_t i = 0; i < graph.tensors.size(); ++i)
     if (graph.tensors[i].life == Life::weight) weight_bytes = std::max(weight_bytes, graph.bytes_max(static_cast<TensorId>(i)));
@@ -41,7 +44,11 @@ Result<Timing> time_graph(const Graph& graph, int n_threads, double seconds, boo
   if (trace) program->trace(&nodes);
 
   const std::vector<int32_t> tokens(static_cast<size_t>(graph.n_batch), 1);
-  const StepSequence sequence{0, static_cast<int32_t>(graph.n_batch), 0};
+  if (pos > 0) {  // cells that were never written would all be one page of zeros
+    for (size_t i = 0; i < graph.tensors.size(); ++i)
+      if (graph.tensors[i].life == Life::state) std::ranges::fill(program->state(static_cast<TensorId>(i)), std::byte{0x3c});
+  }
+  const StepSequence sequence{0, static_cast<int32_t>(graph.n_batch), pos};
   const int32_t output = static_cast<int32_t>(graph.n_batch - 1);
   Timing best;
   const auto start = Clock::now();
@@ -80,7 +87,7 @@ Result<double> time_chain(const Chain& chain, int n_threads, double seconds) {
 
 // A block as the llama family has it, without rotation; the attention's output goes through a matrix of f32, since its width
 // need not be whole blocks of the type.
-Result<Graph> block_graph(Type type, const AttendAttrs& heads) {
+Result<Graph> block_graph(Type type, const AttendAttrs& heads, int64_t n_tokens) {
   const int64_t q = heads.n_head * heads.head_dim, k = heads.n_kv_head * heads.head_dim, v = heads.n_kv_head * heads.head_dim_v;
   const auto matrix = [](Type of, int64_t n_in, int64_t n_out) { return WeightInfo{of, {{n_in, n_out, 1, 1}}}; };
   const WeightTable table{{"token_embd.weight", matrix(Type::f32, kWidth, kRowsOfTable)},
@@ -92,7 +99,7 @@ Result<Graph> block_graph(Type type, const AttendAttrs& heads) {
                           {"gate.weight", matrix(type, kWidth, kWidth)},
                           {"up.weight", matrix(type, kWidth, kWidth)},
                           {"down.weight", matrix(type, kWidth, kWidth)}};
-  Builder builder(table, {.n_ctx = kPrefillTokens, .n_batch = kPrefillTokens, .n_outputs = 1});
+  Builder builder(table, {.n_ctx = n_tokens, .n_batch = n_tokens, .n_outputs = 1});
   constexpr float kEpsilon = 1e-5f;
   Value x = builder.embed("token_embd", kWidth, kRowsOfTable);
   builder.at_layer(0);
@@ -106,6 +113,35 @@ Result<Graph> block_graph(Type type, const AttendAttrs& heads) {
   return builder.finish(builder.select_outputs(x));
 }
 
+// `few` of the heads, groups whole.
+AttendAttrs few_heads(const AttendAttrs& heads) {
+  AttendAttrs few = heads;
+  const int64_t group = heads.n_head / heads.n_kv_head;
+  few.n_kv_head = std::clamp<int64_t>(kHeadsMax / group, 1, heads.n_kv_head);
+  few.n_head = group * few.n_kv_head;
+  return few;
+}
+
+// Layers of nothing but attention between narrow matrices.
+Result<Graph> cache_graph(const AttendAttrs& heads, Type k_type, int64_t n_layer) {
+  constexpr int64_t kNarrow = 32;
+  const auto matrix = [](int64_t n_in, int64_t n_out) { return WeightInfo{Type::f32, {{n_in, n_out, 1, 1}}}; };
+  const int64_t q = heads.n_head * heads.head_dim, k = heads.n_kv_head * heads.head_dim, v = heads.n_kv_head * heads.head_dim_v;
+  const WeightTable table{{"token_embd.weight", matrix(kNarrow, kRowsOfTable)}, {"q.weight", matrix(kNarrow, q)},
+                          {"k.weight", matrix(kNarrow, k)},                     {"v.weight", matrix(kNarrow, v)},
+                          {"o.weight", matrix(heads.n_head * heads.head_dim_v, kNarrow)}};
+  Builder builder(table,
+                  {.n_ctx = kCells, .n_batch = 1, .n_outputs = 1, .k_type = k_type, .v_type = k_type});
+  Value x = builder.embed("token_embd", kNarrow, kRowsOfTable);
+  for (int64_t i = 0; i < n_layer; ++i) {
+    builder.at_layer(i);
+    const Value query = builder.linear(x, "q", q), key = builder.linear(x, "k", k), value = builder.linear(x, "v", v);
+    const Cache cache = builder.cache(heads.n_kv_head, heads.head_dim, heads.head_dim_v);
+    x = builder.linear(builder.attend(query, key, value, cache, heads), "o", kNarrow);
+  }
+  return builder.finish(builder.select_outputs(x));
+}
+
 }  // namespace
 
 Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes) {
@@ -114,25 +150,47 @@ Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_byte
   return static_cast<double>(n_out * row_bytes(type, kWidth)) / seconds / 1e9;
 }
 
-Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads) {
-  AttendAttrs few = heads;
-  const int64_t group = heads.n_head / heads.n_kv_head;
-  few.n_kv_head = std::clamp<int64_t>(kHeadsMax / group, 1, heads.n_kv_head);
-  few.n_head = group * few.n_kv_head;
-  TRY_ASSIGN(const Graph graph, block_graph(type, few));
+Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads, int64_t n_tokens) {
+  n_tokens = std::clamp<int64_t>(n_tokens, 1, kPrefillTokensMax);
+  TRY_ASSIGN(const Graph graph, block_graph(type, few_heads(heads), n_tokens));
   TRY_ASSIGN(const Timing timing, time_graph(graph, n_threads, 0.1, true));
   double linear_flops = 0, linear_seconds = 1e-9, attend_flops = 0, attend_seconds = 1e-9, rows = 0, row_seconds = 0;
   for (const NodeTime& time : timing.nodes) {
     const Node& node = graph.nodes[static_cast<size_t>(time.node)];
-    const double flops = op_info(node.op()).cost(graph, node, kPrefillTokens, 1, 0).flops;
+    const double flops = op_info(node.op()).cost(graph, node, n_tokens, 1, 0).flops;
     if (node.op() == Op::linear && graph[node.in[0]].type == type) linear_flops += flops, linear_seconds += time.seconds;
     if (node.op() == Op::attend) attend_flops += flops, attend_seconds += time.seconds;
     if (node.op() == Op::norm || node.op() == Op::glu)
-      rows += static_cast<double>(kWidth * kPrefillTokens), row_seconds += time.seconds;
+      rows += static_cast<double>(kWidth * n_tokens), row_seconds += time.seconds;
   }
   return BlockSpeed{.linear_gflops = linear_flops / linear_seconds / 1e9,
                     .attend_gflops = attend_flops / attend_seconds / 1e9,
                     .row_seconds = rows > 0 ? row_seconds / rows : 0};
+}
+
+Result<double> measure_cache_gbps(const AttendAttrs& heads, Type k_type, int n_threads, int64_t cache_bytes) {
+  AttendAttrs plain = few_heads(heads);
+  plain.window = 0;
+  TRY_ASSIGN(const Graph one, cache_graph(plain, k_type, 1));
+  int64_t layer_bytes = 1;
+  for (size_t i = 0; i < one.tensors.size(); ++i)
+    if (one.tensors[i].life == Life::state) layer_bytes += one.bytes_max(static_cast<TensorId>(i));
+  TRY_ASSIGN(const Graph graph, cache_graph(plain, k_type, std::clamp<int64_t>(cache_bytes / layer_bytes, 1, 128)));
+  TRY_ASSIGN(const Timing timing, time_graph(graph, n_threads, 0.1, true, kCells - 1));
+  double bytes = 0, seconds = 1e-9;
+  for (const NodeTime& time : timing.nodes) {
+    const Node& node = graph.nodes[static_cast<size_t>(time.node)];
+    if (node.op() != Op::attend) continue;
+    bytes += op_info(Op::attend).cost(graph, node, 1, 1, kCells - 1).state_bytes;
+    seconds += time.seconds;
+  }
+  return bytes / seconds / 1e9;
+}
+
+Result<double> measure_f32_gmacs(int n_threads) {
+  const char* forced = std::getenv("LUPO_ISA");
+  TRY_ASSIGN(const cpu::Kernels* kernels, cpu::choose_kernels(forced == nullptr ? "" : forced));
+  return measure_peak_gmacs(kernels->matmul.peak.f32, n_threads, 0.02);
 }
 
 Result<double> measure_node_seconds(int n_threads) {

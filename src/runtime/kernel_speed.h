@@ -12,15 +12,22 @@ namespace lupo {
 // of memory; weight_bytes should be twice the last-level cache or more.
 Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes);
 
-// A prompt of 256 tokens through one block, part by part.
+// A prompt through one block, part by part.
 struct BlockSpeed {
   double linear_gflops = 0;  // 1e9 operations a second (a multiply-add counts 2), weights of the type
   double attend_gflops = 0;  // of attention
   double row_seconds = 0;    // per value of the result of a norm or a glu, with the quantization of the row that follows
 };
 
-// The heads as in `heads`, at most 16; the cache F16. Takes about 0.1 s and 15 MB.
-Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads);
+// n_tokens of prompt (1 … 256); the heads as in `heads`, at most 16; the cache F16. Takes about 0.1 s and 15 MB.
+Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads, int64_t n_tokens);
+
+// 1e9 bytes a second of a cache of k_type that one token attends to: layers of 2048 cells, cache_bytes in all, which should be
+// twice the last-level cache or more. Takes about 0.1 s and cache_bytes of memory.
+Result<double> measure_cache_gbps(const AttendAttrs& heads, Type k_type, int n_threads, int64_t cache_bytes);
+
+// 1e9 multiply-adds of f32 a second on registers alone, by the kernels in use: how fast the cores run now. Takes 0.02 s.
+Result<double> measure_f32_gmacs(int n_threads);
 
 // Seconds that one more small linear node costs: dispatch and synchronisation.
 Result<double> measure_node_seconds(int n_threads);

@@ -41,6 +41,11 @@ Roof measure_roof(const cpu::Kernels& kernels, int n_threads, double seconds, in
   return roof;
 }
 
+double measure_peak_gmacs(const cpu::PeakLoop& loop, int n_threads, double seconds) {
+  ThreadPool pool(std::max(1, n_threads));
+  return peak_gmacs(pool, loop, seconds);
+}
+
 Roof greater(const Roof& a, const Roof& b) {
   return {.threads = a.threads,
           .read_gbps = std::max(a.read_gbps, b.read_gbps),

@@ -20,6 +20,9 @@ struct Roof {
 // fifth of that for each kind of product.
 Roof measure_roof(const cpu::Kernels& kernels, int n_threads, double seconds, int64_t buffer_bytes);
 
+// 1e9 multiply-adds a second of one such loop on all threads, best of the passes in `seconds`; 0 where there is none.
+double measure_peak_gmacs(const cpu::PeakLoop& loop, int n_threads, double seconds);
+
 // Field by field the greater of two measurements of the same threads: other processes only ever take away.
 Roof greater(const Roof& a, const Roof& b);
 

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "doctor/fit.h"
-#include "doctor/predict.h"
 
 namespace lupo {
 namespace {
@@ -106,44 +105,6 @@ TEST(Fit, SmallerContextOrCache) {
   machine.ram.available_bytes = kReserveBytes + 1;
   EXPECT_TRUE(what_fits(*model, machine, options, options.n_ctx).empty());
   EXPECT_DOUBLE_EQ(bits_per_weight_that_fit(1000, 100, 600), 4);
-}
-
-TEST(Predict, FollowsItsFormula) {
-  const Result<Model> model = Model::open(kTiny);
-  ASSERT_TRUE(model);
-  const Graph graph = *model->graph({.n_ctx = 256, .n_batch = 64});
-  Calibration calibration{.read_gbps = 20, .n_threads = 2, .attend_gflops = 50, .row_seconds = 4e-9};
-  for (const auto& [type, bytes] : matrix_bytes_by_type(graph))
-    calibration.kernels[type] = {.decode_gbps = 10, .prefill_gflops = 100};
-  const Prediction plain = predict(graph, calibration, 32, 128);
-  EXPECT_GT(plain.decode_tps, 0);
-  EXPECT_GT(plain.prefill_tps, plain.decode_tps);
-  for (auto& [type, speed] : calibration.kernels) speed = {.decode_gbps = 20, .prefill_gflops = 200};
-  calibration.read_gbps = 40;
-  calibration.attend_gflops = 100;
-  calibration.row_seconds = 2e-9;
-  const Prediction doubled = predict(graph, calibration, 32, 128);
-  EXPECT_NEAR(doubled.decode_tps, 2 * plain.decode_tps, 1e-6 * plain.decode_tps) << "twice as fast a machine, half the time";
-  EXPECT_NEAR(doubled.prefill_tps, 2 * plain.prefill_tps, 1e-6 * plain.prefill_tps);
-  calibration.node_seconds = 1e-3;
-  EXPECT_LT(predict(graph, calibration, 32, 128).decode_tps, 1000);
-}
-
-TEST(Predict, CalibratesEveryPart) {
-  const Result<Model> model = Model::open(kTiny);
-  ASSERT_TRUE(model);
-  Machine machine;
-  machine.ram.available_bytes = int64_t{1} << 30;
-  const Result<Calibration> calibration = calibrate(machine, *model->graph({.n_ctx = 256, .n_batch = 64}), 1);
-  ASSERT_TRUE(calibration) << calibration.error().what;
-  EXPECT_GT(calibration->read_gbps, 0);
-  EXPECT_GT(calibration->attend_gflops, 0);
-  EXPECT_GT(calibration->row_seconds, 0);
-  ASSERT_FALSE(calibration->kernels.empty());
-  for (const auto& [type, kernel] : calibration->kernels) {
-    EXPECT_GT(kernel.decode_gbps, 0) << type_info(type).name;
-    EXPECT_GT(kernel.prefill_gflops, 0) << type_info(type).name;
-  }
 }
 
 TEST(Speed, OfATinyModel) {

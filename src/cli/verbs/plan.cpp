@@ -9,33 +9,43 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "cli/engine_options.h"
+#include "cli/isa_names.h"
 #include "cli/model_facts.h"
 #include "cli/verb.h"
 #include "doctor/fit.h"
-#include "doctor/predict.h"
+#include "doctor/expectation.h"
+#include "doctor/outlook.h"
+#include "quant/checks.h"
 
 namespace lupo::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Where the prediction holds: a short chat. `bench -p 512 -n 128` measures the same.
-constexpr int64_t kDecodeDepth = 64, kPrefillTokens = 512;
+constexpr int64_t kDecodeDepth = 64, kPrefillTokens = 512;  // of the one figure that `bench -p 512 -n 128` measures too
+constexpr double kUsableTps = 5;                            // about as fast as people read
 
 struct Options {
   EngineOptions engine;
+  std::vector<std::string> more;  // further models
   int64_t batch = 1;
+  std::string use;  // name, "" for all
   std::string machine_file;
   bool json = false;
 };
 
 struct Planned {
-  Machine machine;
+  std::string path;
+  ModelFacts facts;
+  int64_t n_ctx_train = 0;
   Preview preview;
+  std::vector<ContextPoint> memory;
   std::vector<FitOption> fitting;  // when it does not fit
   double bits_that_fit = 0;        // when the weights alone do not
   std::optional<Calibration> calibration;
-  Prediction prediction;
+  Prediction prediction;  // kDecodeDepth and kPrefillTokens first, then the curve
+  std::vector<UseOutlook> uses;
+  double bits_per_weight = 0;
   std::string basis;
 };
 
@@ -45,87 +55,128 @@ Result<Machine> machine_for(const Options& options) {
   return machine_from_json(text);
 }
 
-std::string basis_of(const Calibration& calibration) {
+std::string basis_of(const Calibration& calibration, int64_t n_runs) {
   std::string kernels;
   for (const auto& [type, speed] : calibration.kernels)
     kernels += fmt::format("{}{} {:.1f} GB/s and {:.0f} GFLOP/s", kernels.empty() ? "" : ", ", type_info(type).name,
                            speed.decode_gbps, speed.prefill_gflops);
   return fmt::format(
-      "measured now with {} threads: reads {:.1f} GB/s; kernels on synthetic weights: {}; attention {:.0f} GFLOP/s, {:.1f} ns a "
-      "value "
-      "of a norm or glu, {:.1f} µs a node; a decoding attention is taken to read the cache at half the read rate",
-      calibration.n_threads, calibration.read_gbps, kernels, calibration.attend_gflops, calibration.row_seconds * 1e9,
-      calibration.node_seconds * 1e6);
+      "calibrated with {} threads: reads {:.1f} GB/s; kernels on synthetic weights: {}; {:.1f} µs a node; rates move by {:.0f} % "
+      "from round to round; {}",
+      calibration.n_threads, calibration.read_gbps, kernels, calibration.node_seconds * 1e6, 100 * calibration.noise,
+      n_runs > 0 ? fmt::format("narrowed by {} phases of earlier runs", n_runs) : "no earlier runs");
 }
 
-Result<Planned> make_plan(const Model& model, const Options& options) {
+// Why there is no speed; nothing: there is one.
+std::string why_no_speed(const Options& options, const RuntimeOptions& runtime) {
+  if (!options.machine_file.empty()) return "none: the machine of a file was not measured";
+  if (runtime.pooling) return "none: an embedding model generates no tokens";
+  if (options.engine.backend != "cpu")
+    return fmt::format("none: backend {} is for comparison, not for speed", options.engine.backend);
+  return {};
+}
+
+Result<void> add_speed(const Machine& machine, const Model& model, const Options& options, Planned& planned) {
+  const Graph& graph = planned.preview.graph;
+  TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
+  const CalibrationStore store(real_env(), machine, isa.in_use);
+  TRY_ASSIGN(const Calibration calibration, calibrate(real_env(), store, machine, needs_of(graph), planned.preview.n_threads));
+  const Narrowed narrowed = narrowed_by_history(real_env(), store, calibration, model);
+  std::vector<int64_t> depths = curve_of(graph.n_ctx), prompts = depths;
+  depths.insert(depths.begin(), std::min(kDecodeDepth, graph.n_ctx - 1));
+  prompts.insert(prompts.begin(), std::min(kPrefillTokens, graph.n_ctx));
+  planned.prediction = predict(graph, calibration, narrowed.spreads, depths, prompts);
+  for (const Use& use : kUses)
+    if (options.use.empty() || options.use == use.name)
+      planned.uses.push_back(outlook_for(use, graph, calibration, narrowed.spreads));
+  planned.basis = basis_of(calibration, narrowed.n_records);
+  planned.calibration = calibration;
+  return {};
+}
+
+Result<Planned> make_plan(const Machine& machine, const std::string& path, const Options& options) {
+  TRY_ASSIGN(const Model model, Model::open(path));
   Planned planned;
-  TRY_ASSIGN(planned.machine, machine_for(options));
+  planned.path = path;
+  planned.n_ctx_train = model.hparams().n_ctx_train;
   TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
   runtime.n_seq = runtime.n_outputs = options.batch;
   if (!model.hparams().causal) runtime.pooling = model.default_pooling();
-  TRY_ASSIGN(planned.preview, preview(model, planned.machine, runtime));
+  TRY_ASSIGN(planned.preview, preview(model, machine, runtime));
   const Preview& shown = planned.preview;
+  planned.facts = facts_of(shown.graph);
+  planned.bits_per_weight = bits_per_weight(matrix_bytes_by_type(shown.graph));
+  TRY_ASSIGN(planned.memory, memory_over_context(model, machine, runtime, shown.graph.n_ctx));
   if (!shown.fits) {
-    planned.fitting = what_fits(model, planned.machine, runtime, shown.graph.n_ctx);
+    planned.fitting = what_fits(model, machine, runtime, shown.graph.n_ctx);
     const MemoryBytes& bytes = shown.plan.bytes;
     if (planned.fitting.empty())
       planned.bits_that_fit = bits_per_weight_that_fit(model.facts().params_total, bytes.state + bytes.scratch,
                                                        shown.available_bytes - kReserveBytes);
   }
-  if (!options.machine_file.empty()) {
-    planned.basis = "none: the machine of a file was not measured";
-    return planned;
-  }
-  if (runtime.pooling) {
-    planned.basis = "none: an embedding model generates no tokens";
-    return planned;
-  }
-  if (options.engine.backend != "cpu") {
-    planned.basis = fmt::format("none: backend {} is for comparison, not for speed", options.engine.backend);
-    return planned;
-  }
-  TRY_ASSIGN(Calibration calibration, calibrate(planned.machine, shown.graph, shown.n_threads));
-  planned.prediction =
-      predict(shown.graph, calibration, std::min(kDecodeDepth, shown.graph.n_ctx), std::min(kPrefillTokens, shown.graph.n_ctx));
-  planned.basis = basis_of(calibration);
-  planned.calibration = std::move(calibration);
+  planned.basis = why_no_speed(options, runtime);
+  if (planned.basis.empty()) TRY(add_speed(machine, model, options, planned));
   return planned;
 }
 
-std::string command_for(const Options& options, const std::string& flags) {
-  return fmt::format("lupo run {} {}", printable(options.engine.model), flags);
+std::string command_for(const Planned& planned, const std::string& flags) {
+  return fmt::format("lupo run {} {}", printable(planned.path), flags);
 }
 
-Json to_json(const Planned& planned, const Model& model, const Options& options) {
+Json to_json(const Interval& interval) { return {{"low", interval.low}, {"middle", interval.middle}, {"high", interval.high}}; }
+
+Json to_json(const std::vector<SpeedAt>& speeds) {
+  Json list = Json::array();
+  for (const SpeedAt& speed : speeds) list.push_back({{"n", speed.n}, {"tps", to_json(speed.tps)}});
+  return list;
+}
+
+Json to_json(const MemoryBytes& bytes) {
+  return {{"weights", bytes.weights}, {"kv", bytes.kv}, {"state", bytes.state}, {"scratch", bytes.scratch}, {"total", bytes.total()}};
+}
+
+void add_speed(const Planned& planned, Json& json) {
+  json["predicted"] = {{"decode_tps", nullptr}, {"prefill_tps", nullptr}};
+  if (!planned.calibration) return;
+  const Prediction& p = planned.prediction;
+  json["predicted"] = {
+      {"decode_tps", p.decode.front().tps.middle},
+      {"prefill_tps", p.prefill.front().tps.middle},
+      {"decode_depth", p.decode.front().n},
+      {"prefill_n", p.prefill.front().n},
+      {"ceiling_tps", planned.calibration->read_gbps * 1e9 / static_cast<double>(planned.facts.bytes_per_token)},
+      {"share_of_runs_in_interval", 0.8},
+      {"decode", to_json(p.decode)},
+      {"prefill", to_json(p.prefill)}};
+  json["read_gbps"] = planned.calibration->read_gbps;
+  json["uses"] = Json::array();
+  for (const UseOutlook& use : planned.uses)
+    json["uses"].push_back({{"use", use.use.name},
+                            {"prompt_tokens", use.use.n_prompt},
+                            {"answer_tokens", use.use.n_answer},
+                            {"sequences", use.use.n_seq},
+                            {"first_token_s", to_json(use.first_token_s)},
+                            {"answer_tps", to_json(use.answer_tps)}});
+}
+
+Json to_json(const Planned& planned, const Options& options) {
   const Preview& shown = planned.preview;
-  const MemoryBytes& bytes = shown.plan.bytes;
-  Json json = {{"model", valid_utf8(options.engine.model)},
+  Json json = {{"model", valid_utf8(planned.path)},
                {"fits", shown.fits},
                {"ctx", shown.graph.n_ctx},
-               {"ctx_train", model.hparams().n_ctx_train},
+               {"ctx_train", planned.n_ctx_train},
                {"batch", options.batch},
                {"kv_type", options.engine.kv_type},
                {"threads", shown.n_threads},
-               {"bytes",
-                {{"weights", bytes.weights},
-                 {"kv", bytes.kv},
-                 {"state", bytes.state},
-                 {"scratch", bytes.scratch},
-                 {"total", bytes.total()}}},
+               {"bytes", to_json(shown.plan.bytes)},
+               {"bits_per_weight", planned.bits_per_weight},
                {"available_bytes", shown.available_bytes},
                {"reserve_bytes", kReserveBytes}};
-  add_facts(facts_of(shown.graph), json);
-  json["predicted"] = {{"decode_tps", nullptr}, {"prefill_tps", nullptr}};
-  if (planned.calibration) {
-    json["predicted"] = {
-        {"decode_tps", planned.prediction.decode_tps},
-        {"prefill_tps", planned.prediction.prefill_tps},
-        {"decode_depth", planned.prediction.decode_depth},
-        {"prefill_n", planned.prediction.prefill_n},
-        {"ceiling_tps", planned.calibration->read_gbps * 1e9 / static_cast<double>(model.facts().bytes_per_token)}};
-    json["read_gbps"] = planned.calibration->read_gbps;
-  }
+  add_facts(planned.facts, json);
+  json["memory_over_context"] = Json::array();
+  for (const ContextPoint& point : planned.memory)
+    json["memory_over_context"].push_back({{"ctx", point.n_ctx}, {"fits", point.fits}, {"bytes", to_json(point.bytes)}});
+  add_speed(planned, json);
   json["basis"] = planned.basis;
   json["decisions"] = Json::array();
   for (const std::string& decision : shown.decisions) json["decisions"].push_back(valid_utf8(decision));
@@ -134,15 +185,41 @@ Json to_json(const Planned& planned, const Model& model, const Options& options)
     json["would_fit"].push_back({{"ctx", option.n_ctx},
                                  {"kv_type", type_info(option.kv_type).name},
                                  {"total", option.total_bytes},
-                                 {"command", valid_utf8(command_for(options, option.flags))}});
+                                 {"command", valid_utf8(command_for(planned, option.flags))}});
   if (planned.bits_that_fit > 0) json["bits_per_weight_that_fit"] = planned.bits_that_fit;
   return json;
 }
 
-void print_plan(const Planned& planned, const Options& options) {
+// "41 [36–47]".
+std::string in_words(const Interval& x) {
+  const int digits = x.middle < 10 ? 1 : 0;
+  return fmt::format("{1:.{0}f} [{2:.{0}f}–{3:.{0}f}]", digits, x.middle, x.low, x.high);
+}
+
+// The speed at n tokens, or nothing.
+std::string speed_at(const std::vector<SpeedAt>& speeds, int64_t n) {
+  for (const SpeedAt& speed : speeds)
+    if (speed.n == n || speed.n == n - 1) return in_words(speed.tps);
+  return {};
+}
+
+void print_curves(const Planned& planned) {
+  fmt::print("\n  {:>9} {:>12}  {:<5} {:>20} {:>22}\n", "context", "memory", "fits", planned.calibration ? "decode, tok/s" : "",
+             planned.calibration ? "prefill of it, tok/s" : "");
+  for (const ContextPoint& point : planned.memory)
+    fmt::print("  {:>9} {:>12}  {:<5} {:>20} {:>22}\n", point.n_ctx, format_bytes(point.bytes.total()), point.fits ? "yes" : "NO",
+               speed_at(planned.prediction.decode, point.n_ctx), speed_at(planned.prediction.prefill, point.n_ctx));
+  if (!planned.uses.empty()) fmt::print("\n");
+  for (const UseOutlook& u : planned.uses)
+    fmt::print("  {:<6} {}{} tokens in, {} out: first token after {} s, then {} tok/s\n", u.use.name,
+               u.use.n_seq > 1 ? fmt::format("{} × ", u.use.n_seq) : "", u.use.n_prompt, u.use.n_answer, in_words(u.first_token_s),
+               in_words(u.answer_tps));
+}
+
+void print_plan(const Planned& planned) {
   const Preview& shown = planned.preview;
   const MemoryBytes& bytes = shown.plan.bytes;
-  fmt::print("{}: {}\n\n", printable(options.engine.model), shown.fits ? "fits" : "does not fit");
+  fmt::print("{}: {}\n\n", printable(planned.path), shown.fits ? "fits" : "does not fit");
   const auto line = [](std::string_view name, int64_t n) { fmt::print("  {:<10}{:>12}\n", name, format_bytes(n)); };
   line("weights", bytes.weights);
   line("KV cache", bytes.kv);
@@ -151,29 +228,75 @@ void print_plan(const Planned& planned, const Options& options) {
   line("total", bytes.total());
   fmt::print("  {:<10}{:>12}, of which {} stay in reserve\n\n", "available", format_bytes(shown.available_bytes),
              format_bytes(kReserveBytes));
-  for (const auto& [label, text] : fact_lines(facts_of(shown.graph))) fmt::print("  {:<16}{}\n", label, text);
+  for (const auto& [label, text] : fact_lines(planned.facts)) fmt::print("  {:<16}{}\n", label, text);
   fmt::print("\n");
   for (const std::string& decision : shown.decisions) fmt::print("  {}\n", printable(decision));
+  print_curves(planned);
+  fmt::print("\n");
   if (planned.calibration)
-    fmt::print("\npredicted: decode {:.1f} tok/s at a depth of {}, prefill {:.0f} tok/s of {} tokens\n",
-               planned.prediction.decode_tps, planned.prediction.decode_depth, planned.prediction.prefill_tps,
-               planned.prediction.prefill_n);
+    fmt::print("predicted: decode {} tok/s at a depth of {}, prefill {} tok/s of {} tokens; 8 of 10 runs lie in the brackets\n",
+               in_words(planned.prediction.decode.front().tps), planned.prediction.decode.front().n,
+               in_words(planned.prediction.prefill.front().tps), planned.prediction.prefill.front().n);
   fmt::print("basis: {}\n", planned.basis);
   if (shown.fits) return;
   fmt::print("\nwhat would fit:\n");
   for (const FitOption& option : planned.fitting)
-    fmt::print("  {:>12}  {}\n", format_bytes(option.total_bytes), command_for(options, option.flags));
+    fmt::print("  {:>12}  {}\n", format_bytes(option.total_bytes), command_for(planned, option.flags));
   if (planned.fitting.empty())
     fmt::print("  no context: the weights alone are too large; {:.1f} bits a weight would be the most\n", planned.bits_that_fit);
 }
 
+// Those that fit first, of these the ones fast enough to read along, of these the one that knows most: parameters, then bits.
+void rank(std::vector<Planned>& plans) {
+  const auto is_usable = [](const Planned& p) {
+    return !p.calibration || p.prediction.decode.front().tps.middle >= kUsableTps;
+  };
+  std::ranges::stable_sort(plans, [&](const Planned& a, const Planned& b) {
+    if (a.preview.fits != b.preview.fits) return a.preview.fits;
+    if (is_usable(a) != is_usable(b)) return is_usable(a);
+    if (a.facts.params_total != b.facts.params_total) return a.facts.params_total > b.facts.params_total;
+    return a.bits_per_weight > b.bits_per_weight;
+  });
+}
+
+void print_ranking(const std::vector<Planned>& plans) {
+  fmt::print("{:<3}{:<40} {:>10} {:>6} {:>12} {:>5} {:>18} {:>18}\n", "", "model", "parameters", "bits", "memory", "fits",
+             "decode, tok/s", "prefill, tok/s");
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const Planned& p = plans[i];
+    const std::string name = printable(p.path.substr(p.path.find_last_of('/') + 1), 40);
+    fmt::print("{:<3}{:<40} {:>10} {:>6.2f} {:>12} {:>5} {:>18} {:>18}\n", i + 1, name, format_count(p.facts.params_total),
+               p.bits_per_weight, format_bytes(p.preview.plan.bytes.total()), p.preview.fits ? "yes" : "NO",
+               p.calibration ? in_words(p.prediction.decode.front().tps) : "",
+               p.calibration ? in_words(p.prediction.prefill.front().tps) : "");
+  }
+  fmt::print("\nranked: what fits, then what decodes at {:.0f} tok/s or more, then by parameters, then by bits a weight\n", kUsableTps);
+}
+
 Result<void> run(const Options& options) {
-  TRY_ASSIGN(const Model model, Model::open(options.engine.model));
-  TRY_ASSIGN(const Planned planned, make_plan(model, options));
-  if (options.json)
-    fmt::print("{}\n", to_json(planned, model, options).dump());
-  else
-    print_plan(planned, options);
+  if (!options.use.empty() && find_use(options.use) == nullptr)
+    return fail(Layer::cli, "usage", fmt::format("--for '{}' is none of chat, agent, long, batch", printable(options.use, 40)),
+                "--for chat");
+  TRY_ASSIGN(const Machine machine, machine_for(options));
+  std::vector<std::string> paths{options.engine.model};
+  paths.insert(paths.end(), options.more.begin(), options.more.end());
+  std::vector<Planned> plans;
+  for (const std::string& path : paths) {
+    TRY_ASSIGN(Planned planned, make_plan(machine, path, options));
+    plans.push_back(std::move(planned));
+  }
+  rank(plans);
+  if (options.json && plans.size() == 1) {
+    fmt::print("{}\n", to_json(plans.front(), options).dump());
+  } else if (options.json) {
+    Json list = Json::array();
+    for (const Planned& planned : plans) list.push_back(to_json(planned, options));
+    fmt::print("{}\n", list.dump());
+  } else if (plans.size() == 1) {
+    print_plan(plans.front());
+  } else {
+    print_ranking(plans);
+  }
   return {};
 }
 
@@ -183,7 +306,9 @@ Verb add_plan(CLI::App& root) {
   CLI::App* app = root.add_subcommand("plan", "what a model needs, whether it fits, and how fast it will be");
   auto options = std::make_shared<Options>();
   add_engine_options(*app, options->engine);
-  app->add_option("-b,--batch", options->batch, "sequences at once, each with its own context")
+  app->add_option("more", options->more, "further models, which are ranked with it");
+  app->add_option("--for", options->use, "chat, agent, long or batch: how long that takes; without it, all four");
+  app->add_option("-b,--batch,--parallel", options->batch, "sequences at once, each with its own context")
       ->check(CLI::Range(int64_t{1}, int64_t{1024}))
       ->capture_default_str();
   app->add_option("--machine", options->machine_file,

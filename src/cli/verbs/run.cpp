@@ -8,6 +8,8 @@
 #include "base/printable.h"
 #include "cli/conversation.h"
 #include "cli/engine_options.h"
+#include "cli/fit_options.h"
+#include "cli/isa_names.h"
 #include "cli/print.h"
 #include "cli/sampling_options.h"
 #include "cli/speculation_options.h"
@@ -23,11 +25,13 @@ struct Options {
   SpeculationFlags speculation;
   std::string prompt, file, system, chat_template;
   int64_t n_predict = -1;
+  bool shrinks = false;
   bool raw = false, json = false, quiet = false;
   bool has_prompt = false;
 };
 
 struct Setup {
+  Machine machine;
   Engines engines;
   std::optional<ChatTemplate> chat_template;
   SamplingOptions sampling;
@@ -49,15 +53,16 @@ bool suits_a_template(const Model& model, const Options& options, std::vector<st
 Result<Setup> set_up(const Model& model, const Model* draft, const Options& options) {
   Setup setup;
   const bool is_raw = !suits_a_template(model, options, setup.notes) || options.raw;
-  TRY_ASSIGN(const Machine machine, this_machine());
-  TRY_ASSIGN(const RuntimeOptions runtime, runtime_options(options.engine, model, machine));
+  TRY_ASSIGN(setup.machine, this_machine());
+  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine, model, setup.machine));
+  TRY_ASSIGN(runtime, fitting_options(options.engine.model, model, setup.machine, runtime, options.shrinks, setup.notes));
   if (!is_raw) {
     TRY_ASSIGN(ChatTemplate chosen, ChatTemplate::choose(model.metadata(), options.chat_template));
     setup.chat_template = std::move(chosen);
   }
   TRY_ASSIGN(setup.sampling, sampling_options(options.sampling, model.metadata(), setup.notes));
   TRY_ASSIGN(const Speculate mode, speculate_mode(options.speculation));
-  TRY_ASSIGN(setup.engines, load_engines(model, draft, machine, runtime, mode));
+  TRY_ASSIGN(setup.engines, load_engines(model, draft, setup.machine, runtime, mode));
   for (const std::string& decision : setup.engines.decisions) setup.notes.push_back(decision);
   setup.notes.push_back(fmt::format("backend {}", setup.engines.engine->backend_name()));
   setup.notes.push_back(setup.chat_template
@@ -78,13 +83,13 @@ Result<std::optional<std::string>> read_prompt(const Options& options) {
   return text;
 }
 
-Result<void> one_shot(Conversation& conversation, const Options& options, const std::string& prompt,
+Result<void> one_shot(Conversation& conversation, Reporter& reporter, const Options& options, const std::string& prompt,
                       const std::vector<std::string>& notes) {
   const InterruptFlag interrupt;
   const auto silent = [](std::string_view) {};
   TRY_ASSIGN(const Answer answer, options.json ? conversation.ask(prompt, options.n_predict, silent, interrupt)
                                                : conversation.ask(prompt, options.n_predict, print_answer, interrupt));
-  const RunReport run = report(conversation.engine(), answer, measure_roof_gbps(conversation.engine()));
+  const RunReport run = options.quiet && !options.json ? RunReport{} : reporter.report(answer, conversation.circumstances());
   if (options.json) {
     auto decisions = nlohmann::ordered_json::array();
     for (const std::string& note : notes) decisions.push_back(valid_utf8(note));
@@ -117,8 +122,10 @@ Result<void> run(const Options& options) {
   Conversation conversation(*setup.engines.engine, *tokenizer, std::move(setup.chat_template), setup.sampling,
                             setup.engines.speculator());
   conversation.set_system(options.system);
-  return prompt ? one_shot(conversation, options, *prompt, setup.notes)
-                : chat_loop(conversation, {options.n_predict, options.quiet});
+  TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
+  Reporter reporter(*setup.engines.engine, setup.machine, isa.in_use, printable(options.engine.model, 400));
+  return prompt ? one_shot(conversation, reporter, options, *prompt, setup.notes)
+                : chat_loop(conversation, reporter, {options.n_predict, options.quiet});
 }
 
 }  // namespace
@@ -133,6 +140,7 @@ Verb add_run(CLI::App& root) {
       ->check(CLI::Range(int64_t{-1}, int64_t{1} << 31));
   app->add_option("--system", options->system, "system message");
   app->add_option("--chat-template", options->chat_template, "a built-in template's name, or a file");
+  app->add_flag("--fit", options->shrinks, "where the model does not fit: a shorter context or a smaller cache, instead of an error");
   app->add_flag("--raw", options->raw, "no chat template: the text goes to the model as it is");
   app->add_flag("--json", options->json, "one JSON value instead of the text");
   app->add_flag("-q,--quiet", options->quiet, "no decisions and no report on standard error");

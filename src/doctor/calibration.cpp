@@ -1,0 +1,156 @@
+#include "doctor/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "doctor/verdict.h"
+#include "graph/ops/op.h"
+#include "runtime/kernel_speed.h"
+
+namespace lupo {
+namespace {
+
+constexpr int kRounds = 3;
+constexpr double kShareMin = 0.02;  // of the matrix bytes: what less holds is not worth measuring
+
+// Type and shape of a prompt's attention have no cache type of their own: it is measured with F16.
+AttendShape shape_of(const Graph& graph, const Node& node) {
+  const auto& at = std::get<AttendAttrs>(node.attrs);
+  return {at.n_head, at.n_kv_head, at.head_dim, at.head_dim_v, node.in[3] == kNone ? Type::f16 : graph[node.in[3]].type};
+}
+AttendAttrs attrs_of(const AttendShape& shape) {
+  return {.n_head = shape.n_head,
+          .n_kv_head = shape.n_kv_head,
+          .head_dim = shape.head_dim,
+          .head_dim_v = shape.head_dim_v,
+          .scale = 1 / std::sqrt(static_cast<float>(shape.head_dim))};
+}
+
+double median(std::vector<double> values) {
+  std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
+  return values[values.size() / 2];
+}
+
+// One rate, measured once a round.
+struct Rate {
+  double* result;
+  std::function<Result<double>()> measure;
+  std::vector<double> seen{};
+};
+
+// All rates a round, so that a slow moment of the machine falls on all of them; medians, and the deviation of their logarithms.
+Result<double> measure_rounds(std::vector<Rate>& rates) {
+  for (int round = 0; round < kRounds; ++round)
+    for (Rate& rate : rates) {
+      TRY_ASSIGN(const double value, rate.measure());
+      rate.seen.push_back(value);
+    }
+  double squares = 0;
+  int64_t n = 0;
+  for (Rate& rate : rates) {
+    *rate.result = median(rate.seen);
+    for (double value : rate.seen) {
+      if (!(value > 0) || !(*rate.result > 0)) continue;
+      squares += std::pow(std::log(value / *rate.result), 2);
+      ++n;
+    }
+  }
+  return n > 0 ? std::sqrt(squares / static_cast<double>(n)) : 0.0;
+}
+
+// Bytes of synthetic weights and caches that the last-level cache does not hold.
+int64_t beyond_caches(const Machine& machine) {
+  const int64_t least = int64_t{32} << 20;
+  return std::clamp(2 * machine.cpu.l3_bytes, least, std::max(least, bandwidth_buffer_bytes(machine) / 2));
+}
+
+}  // namespace
+
+std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
+  std::map<Type, int64_t> bytes;
+  for (const Node& node : graph.nodes) {
+    if (node.op() == Op::linear || node.op() == Op::linear_heads) bytes[graph[node.in[0]].type] += graph.bytes_max(node.in[0]);
+    const auto* moe = std::get_if<MoeAttrs>(&node.attrs);
+    if (moe == nullptr) continue;
+    for (size_t i : kMoeMatrices)
+      if (node.in[i] != kNone) bytes[graph[node.in[i]].type] += graph.bytes_max(node.in[i]) * moe->n_used / moe->n_expert;
+  }
+  return bytes;
+}
+
+CalibrationNeeds needs_of(const Graph& graph) {
+  CalibrationNeeds needs;
+  const std::map<Type, int64_t> bytes = matrix_bytes_by_type(graph);
+  double total = 0;
+  for (const auto& [type, n] : bytes) total += static_cast<double>(n);
+  for (const auto& [type, n] : bytes)
+    if (static_cast<double>(n) >= kShareMin * total) needs.types.push_back(type);
+  for (const Node& node : graph.nodes) {
+    if (node.op() != Op::attend) continue;
+    const AttendShape shape = shape_of(graph, node);
+    if (std::ranges::find(needs.attends, shape) == needs.attends.end()) needs.attends.push_back(shape);
+  }
+  return needs;
+}
+
+bool covers(const Calibration& calibration, const CalibrationNeeds& needs) {
+  return calibration.node_seconds > 0 &&
+         std::ranges::all_of(needs.types, [&](Type type) { return calibration.kernels.contains(type); }) &&
+         std::ranges::all_of(needs.attends, [&](const AttendShape& shape) { return calibration.attends.contains(shape); });
+}
+
+Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& needs, int n_threads, Calibration known) {
+  const int64_t buffer_bytes = beyond_caches(machine);
+  known.n_threads = n_threads;
+  const AttendAttrs plain = attrs_of(needs.attends.empty() ? AttendShape{} : needs.attends.front());
+  std::vector<Rate> rates;
+  if (known.node_seconds <= 0) {
+    const int64_t read_bytes = bandwidth_buffer_bytes(machine);
+    rates.push_back({&known.read_gbps, [=] { return Result<double>(measure_read_gbps(n_threads, 0.1, read_bytes)); }});
+    rates.push_back({&known.f32_gmacs, [=] { return measure_f32_gmacs(n_threads); }});
+    rates.push_back({&known.node_seconds, [=] { return measure_node_seconds(n_threads); }});
+    rates.push_back({&known.row_seconds, [=]() -> Result<double> {
+                       TRY_ASSIGN(const BlockSpeed block, measure_block(Type::q8_0, plain, n_threads, kLongPrompt));
+                       return block.row_seconds;
+                     }});
+  }
+  for (const Type type : needs.types) {
+    if (known.kernels.contains(type)) continue;
+    KernelSpeed& kernel = known.kernels[type];
+    rates.push_back({&kernel.decode_gbps, [=] { return measure_decode_gbps(type, n_threads, buffer_bytes); }});
+    for (const auto& [rate, n_tokens] : {std::pair{&kernel.short_gflops, kShortPrompt}, {&kernel.prefill_gflops, kLongPrompt}})
+      rates.push_back({rate, [=]() -> Result<double> {
+                         TRY_ASSIGN(const BlockSpeed block, measure_block(type, plain, n_threads, n_tokens));
+                         return block.linear_gflops;
+                       }});
+  }
+  for (const AttendShape& shape : needs.attends) {
+    if (known.attends.contains(shape)) continue;
+    AttendSpeed& attend = known.attends[shape];
+    const AttendAttrs attrs = attrs_of(shape);
+    rates.push_back({&attend.decode_gbps, [=] { return measure_cache_gbps(attrs, shape.k_type, n_threads, buffer_bytes); }});
+    rates.push_back({&attend.prefill_gflops, [=]() -> Result<double> {
+                       TRY_ASSIGN(const BlockSpeed block, measure_block(Type::q8_0, attrs, n_threads, kLongPrompt));
+                       return block.attend_gflops;
+                     }});
+  }
+  if (rates.empty()) return known;
+  TRY_ASSIGN(const double noise, measure_rounds(rates));
+  known.noise = std::max(known.noise, noise);
+  return known;
+}
+
+Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine,
+                              const CalibrationNeeds& needs, int n_threads) {
+  Calibration known = store.find(n_threads).value_or(Calibration{});
+  if (covers(known, needs)) return known;
+  const Watch watch(env);
+  TRY_ASSIGN(Calibration calibration, calibrate(machine, needs, n_threads, std::move(known)));
+  // What was measured while others kept the machine busy is good for now, not for ever.
+  if (watch.seen().are_quiet()) (void)store.put(calibration);
+  return calibration;
+}
+
+}  // namespace lupo

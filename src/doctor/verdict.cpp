@@ -1,0 +1,103 @@
+#include "doctor/verdict.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/units.h"
+
+namespace lupo {
+namespace {
+
+constexpr double kAtTheWall = 0.85;      // of the read bandwidth: nothing but fewer bytes would help
+constexpr double kOthersBusy = 0.10, kSteal = 0.05;
+constexpr double kSlower = 0.80;         // of a rate when it was calibrated
+constexpr double kFaultShare = 0.02;     // of a run's time, at kDiskFault each
+constexpr double kDiskFault = 1e-4;      // seconds: a page from a good disk
+
+double cpu_seconds(const rusage& usage) {
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+bool reads_the_disk(const Circumstances& c) { return static_cast<double>(c.major_faults) * kDiskFault > kFaultShare * c.seconds; }
+
+PhaseVerdict broken(Layer layer, std::string code, std::string what, std::string fix) {
+  return {.as_predicted = false, .layer = layer, .code = std::move(code), .what = std::move(what), .fix = std::move(fix)};
+}
+
+// The first thing that explains why it was slower than predicted.
+PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, const std::string& model) {
+  if (reads_the_disk(c))
+    return broken(Layer::memory, "reread-from-disk",
+                  fmt::format("{} pages came from the disk again: the weights do not stay in memory", c.major_faults),
+                  "end other programs, or take a smaller quantization  # lupo plan says what fits");
+  if (c.steal > kSteal)
+    return broken(Layer::hardware, "cpu-steal", fmt::format("the hypervisor gave {:.0f} % of the processors to others", 100 * c.steal), "");
+  if (c.others_busy > kOthersBusy)
+    return broken(Layer::hardware, "busy", fmt::format("other processes had {:.0f} % of the processors", 100 * c.others_busy),
+                  "top  # shows which");
+  if (c.f32_gmacs > 0 && c.f32_gmacs < kSlower * calibration.f32_gmacs)
+    return broken(Layer::hardware, "cores-slower",
+                  fmt::format("the cores run at {:.0f} % of the speed they were calibrated at: heat, power or another guest",
+                              100 * c.f32_gmacs / calibration.f32_gmacs),
+                  "lupo hardware  # measures again");
+  if (c.read_gbps > 0 && c.read_gbps < kSlower * calibration.read_gbps)
+    return broken(Layer::hardware, "memory-slower",
+                  fmt::format("memory gives {:.1f} GB/s, {:.1f} when it was calibrated: something else reads it", c.read_gbps,
+                              calibration.read_gbps),
+                  "lupo hardware  # measures again");
+  return broken(Layer::runtime, "slower", "slower than this machine should be, and nothing seen explains it",
+                fmt::format("lupo doctor {}", model));
+}
+
+}  // namespace
+
+bool Circumstances::are_quiet() const { return others_busy <= kOthersBusy && steal <= kSteal && !reads_the_disk(*this); }
+
+Watch::Look Watch::look(const Env& env) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return {.times = read_cpu_times(env),
+          .own_seconds = cpu_seconds(usage),
+          .at_seconds = std::chrono::duration<double>(now).count(),
+          .major_faults = usage.ru_majflt};
+}
+
+Watch::Watch(const Env& env) : env_(env), begin_(look(env)) {}
+
+Circumstances Watch::seen() const {
+  const Look end = look(env_);
+  Circumstances c{.seconds = end.at_seconds - begin_.at_seconds, .major_faults = end.major_faults - begin_.major_faults};
+  if (!begin_.times || !end.times) return c;
+  const CpuLoad load = load_between(*begin_.times, *end.times);
+  const double ticks = end.times->busy + end.times->idle + end.times->steal - begin_.times->busy - begin_.times->idle -
+                       begin_.times->steal;
+  const double own_ticks = (end.own_seconds - begin_.own_seconds) * static_cast<double>(sysconf(_SC_CLK_TCK));
+  c.steal = load.steal;
+  if (ticks > 0) c.others_busy = std::clamp(load.busy - own_ticks / ticks, 0.0, 1.0);
+  return c;
+}
+
+PhaseVerdict judge(const PhaseResult& result, const Circumstances& circumstances, const Calibration& calibration,
+                   const std::string& model) {
+  if (result.measured_tps < result.predicted.low) return explain(circumstances, calibration, model);
+  if (result.roof_fraction >= kAtTheWall)
+    return {.layer = Layer::hardware,
+            .code = "at-the-wall",
+            .what = fmt::format("at the wall ({:.0f} % of the read bandwidth)", 100 * result.roof_fraction)};
+  if (result.measured_tps > result.predicted.high) return {.code = "faster", .what = "faster than predicted"};
+  return {.code = "as-predicted", .what = "as predicted"};
+}
+
+std::string to_line(const PhaseResult& result, const PhaseVerdict& verdict) {
+  const int digits = result.predicted.middle < 10 ? 1 : 0;
+  return fmt::format("predicted {1:.{0}f} [{2:.{0}f}–{3:.{0}f}] tok/s, got {4:.{0}f}: {5}", digits, result.predicted.middle,
+                     result.predicted.low, result.predicted.high, result.measured_tps, verdict.what);
+}
+
+}  // namespace lupo
