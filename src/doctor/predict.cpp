@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/ops/op.h"
+#include "hardware/bandwidth.h"
 
 namespace lupo {
 namespace {

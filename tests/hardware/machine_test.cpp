@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "hardware/bandwidth.h"
 #include "hardware/machine.h"
 
 namespace lupo {
