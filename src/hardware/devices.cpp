@@ -66,17 +66,19 @@ std::string parse_row(const std::vector<std::string>& row, Device& device) {
   device.vendor = row[0];
   device.name = row[1];
   device.aliases = list_of(row[2]);
-  device.unified = row[3] == "unified";
+  device.unified = row[3] != "dedicated";
+  device.has_gpu = row[3] != "cpu";
   device.source = row[8];
   if (device.vendor.empty() || device.name.empty() || device.source.empty()) return "vendor, name or source is empty";
-  if (row[3] != "unified" && row[3] != "dedicated") return fmt::format("memory '{}' is neither unified nor dedicated", row[3]);
+  if (row[3] != "unified" && row[3] != "dedicated" && row[3] != "cpu") return fmt::format("memory '{}'", row[3]);
   for (const std::string& size : list_of(row[4]))
     if (int gib = 0; parse_whole(size, gib) && gib > 0 && gib <= 4096)
       device.memory_gib.push_back(gib);
     else
       return fmt::format("memory_gib '{}'", size);
   if (device.memory_gib.empty()) return "memory_gib is empty";
-  if (!parse_whole(row[5], device.gbps) || !(device.gbps > 0 && device.gbps < 1e5)) return fmt::format("bandwidth_gbps '{}'", row[5]);
+  if (!parse_whole(row[5], device.gbps) || !(device.gbps > 0 && device.gbps < 1e5))
+    return fmt::format("bandwidth_gbps '{}'", row[5]);
   const bool rated = row[6].empty() || (parse_whole(row[6], device.fp16_tflops) && device.fp16_tflops > 0);
   if (!rated) return fmt::format("fp16_tflops '{}'", row[6]);
   for (const std::string& text : list_of(row[7]))
@@ -166,17 +168,22 @@ std::optional<DeviceFacts> device_by_ids(int vendor_id, int device_id, int64_t m
 }
 
 std::optional<DeviceFacts> device_by_name(std::string_view name, int64_t memory_bytes) {
-  const std::string key = normalised_device_name(name);
-  const auto matches = [&](const Device& device) {
-    return normalised_device_name(device.name) == key ||
-           std::any_of(device.aliases.begin(), device.aliases.end(),
-                       [&](const std::string& alias) { return normalised_device_name(alias) == key; });
-  };
-  return facts_of(matches, memory_bytes);
+  return facts_of([&](const Device& device) { return device.is_named(name); }, memory_bytes);
+}
+
+bool Device::is_named(std::string_view text) const {
+  const std::string words = " " + words_in_lower_case(text) + " ";
+  for (const std::string_view other : {"nvidia", "amd", "intel", "apple", "qualcomm"})  // an "NVIDIA M4" is not Apple's
+    if (words.find(fmt::format(" {} ", other)) != std::string::npos && words_in_lower_case(vendor) != other) return false;
+  const std::string key = normalised_device_name(text);
+  return normalised_device_name(name) == key || std::any_of(aliases.begin(), aliases.end(), [&](const std::string& alias) {
+           return normalised_device_name(alias) == key;
+         });
 }
 
 std::string normalised_device_name(std::string_view name) {
-  static const std::set<std::string_view> kIgnored = {"nvidia", "amd", "intel", "apple", "gpu", "graphics", "r", "tm"};
+  static const std::set<std::string_view> kIgnored = {"nvidia", "amd",      "intel", "apple", "qualcomm",
+                                                      "gpu",    "graphics", "r",     "tm"};
   const std::string words = words_in_lower_case(name);
   std::string key;
   for (size_t at = 0; at < words.size();) {

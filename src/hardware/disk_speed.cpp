@@ -29,9 +29,10 @@ constexpr int kReaders = 4;  // a disk of flash reaches its speed with several r
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 std::unexpected<Error> unmeasured(const std::string& folder, std::string_view what, int error) {
-  return fail(Layer::hardware, "disk-unmeasured",
-              fmt::format("'{}': {}{}{}", printable(folder, 400), what, error == 0 ? "" : ": ", error == 0 ? "" : std::strerror(error)),
-              "lupo hardware --disk FOLDER with a folder on the disk that holds the models");
+  return fail(
+      Layer::hardware, "disk-unmeasured",
+      fmt::format("'{}': {}{}{}", printable(folder, 400), what, error == 0 ? "" : ": ", error == 0 ? "" : std::strerror(error)),
+      "lupo hardware --disk FOLDER with a folder on the disk that holds the models");
 }
 
 // A file that has no name as soon as it is open, so that nothing stays behind however this ends.

@@ -143,7 +143,8 @@ Seen seen_by_nvml(const Json& answer, const std::string& driver) {
   gpu.name = string_of(answer, "name");
   gpu.vendor = "NVIDIA";
   gpu.pci_address = string_of(answer, "pci");
-  const int64_t ids = integer_of(answer, "device_id", 0, UINT32_MAX), subsystem = integer_of(answer, "subsystem_id", 0, UINT32_MAX);
+  const int64_t ids = integer_of(answer, "device_id", 0, UINT32_MAX),
+                subsystem = integer_of(answer, "subsystem_id", 0, UINT32_MAX);
   gpu.vendor_id = kNvidia;
   gpu.device_id = static_cast<int>(ids >> 16);
   gpu.subsystem_id = static_cast<int>(subsystem >> 16);
@@ -205,8 +206,8 @@ void fill(Seen& into, const Seen& found) {
   Gpu& gpu = into.gpu;
   const Gpu& other = found.gpu;
   for (const auto member : {&Gpu::vendor, &Gpu::pci_address}) fill_one(gpu.*member, other.*member, std::string());
-  for (const auto member : {&Gpu::vendor_id, &Gpu::device_id, &Gpu::subsystem_vendor_id, &Gpu::subsystem_id, &Gpu::link_lanes,
-                            &Gpu::link_lanes_max})
+  for (const auto member :
+       {&Gpu::vendor_id, &Gpu::device_id, &Gpu::subsystem_vendor_id, &Gpu::subsystem_id, &Gpu::link_lanes, &Gpu::link_lanes_max})
     fill_one(gpu.*member, other.*member, 0);
   for (const auto member : {&Gpu::link_gtps, &Gpu::link_gtps_max}) fill_one(gpu.*member, other.*member, 0.0);
   const bool named_by_tree = gpu.pci_address.empty() && gpu.sources.size() == 1 && gpu.sources.front() == "sysfs";

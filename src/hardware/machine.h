@@ -67,14 +67,14 @@ struct Gpu {
   std::string vendor{};       // "NVIDIA", "AMD", "Intel"; else what names the driver
   std::string pci_address{};  // "0000:01:00.0"; "" = not on PCI, or unknown
   int vendor_id = 0, device_id = 0, subsystem_vendor_id = 0, subsystem_id = 0;  // of PCI; 0 = unknown
-  int64_t memory_bytes = 0;   // its own; where it shares the RAM, what it may use of it, or what is set apart. 0 = unknown
-  int64_t free_bytes = -1;    // −1 = unknown
+  int64_t memory_bytes = 0;    // its own; where it shares the RAM, what it may use of it, or what is set apart. 0 = unknown
+  int64_t free_bytes = -1;     // −1 = unknown
   bool shared_memory = false;  // with the processor
   std::string driver{};        // "nvidia 550.54.14", "amdgpu"
   double link_gtps = 0, link_gtps_max = 0;  // PCIe, 1e9 transfers a second and lane; an idle link slows down. 0 = unknown
   int link_lanes = 0, link_lanes_max = 0;
-  double nominal_gbps = 0;      // memory bandwidth by the table, 1e9 bytes a second; 0 = not in the table
-  std::string nominal_basis{};  // where that comes from
+  double nominal_gbps = 0;             // memory bandwidth by the table, 1e9 bytes a second; 0 = not in the table
+  std::string nominal_basis{};         // where that comes from
   std::vector<std::string> sources{};  // "sysfs", "nvml", "vulkan", "table"
   bool operator==(const Gpu&) const = default;
 };
@@ -115,7 +115,8 @@ struct Machine {
 };
 
 // What the files under /proc and /sys say, and what the driver libraries answered (hardware/drivers.h; "" = they were not asked,
-// which saves waking a GPU). Parts that are missing stay unknown. Error {hardware, no-proc} when neither CPUs nor memory can be told.
+// which saves waking a GPU). Parts that are missing stay unknown. Error {hardware, no-proc} when neither CPUs nor memory can be
+// told.
 Result<Machine> probe(const Env& env, const std::string& driver_answers = "");
 
 std::string to_json(const Machine& machine);  // indented, one object

@@ -27,7 +27,7 @@ class Fields {
     if (const Json* found = find(key, "true or false", &Json::is_boolean)) value = found->get<bool>();
   }
   template <class Integer>
-  requires std::is_integral_v<Integer>
+    requires std::is_integral_v<Integer>
   void read(const char* key, Integer& value, int64_t min) {
     const int64_t max = sizeof(Integer) == 4 ? int64_t{1} << 20 : int64_t{1} << 60;
     const std::string wanted = fmt::format("an integer from {} to {}", min, max);
@@ -173,7 +173,8 @@ template <class Item>
 std::string read_items(const Json& json, const char* key, std::vector<Item>& items) {
   const auto found = json.find(key);
   if (found == json.end()) return "";
-  if (!found->is_array() || found->size() > kItemsMax) return fmt::format("\"{}\" must be an array of at most {}", key, kItemsMax);
+  if (!found->is_array() || found->size() > kItemsMax)
+    return fmt::format("\"{}\" must be an array of at most {}", key, kItemsMax);
   for (const Json& one : *found)
     if (const std::string error = read_one(one, items.emplace_back()); !error.empty()) return error;
   return "";
@@ -213,10 +214,8 @@ Json json_of(const HugePages& pages) {
   return {{"page_bytes", pages.page_bytes}, {"n_total", pages.n_total}, {"n_free", pages.n_free}};
 }
 Json json_of(const Disk& disk) {
-  return {{"name", valid_utf8(disk.name)},
-          {"model", valid_utf8(disk.model)},
-          {"bytes", disk.bytes},
-          {"rotational", disk.rotational}};
+  return {
+      {"name", valid_utf8(disk.name)}, {"model", valid_utf8(disk.model)}, {"bytes", disk.bytes}, {"rotational", disk.rotational}};
 }
 Json json_of(const ReadRate& rate) { return {{"threads", rate.threads}, {"gbps", rate.gbps}}; }
 Json json_of(const Gpu& gpu) {
@@ -248,12 +247,12 @@ Json array_of(const std::vector<Item>& items) {
 }
 
 Json json_of(const Cpu& cpu) {
-  return {{"model", valid_utf8(cpu.model)},   {"architecture", valid_utf8(cpu.architecture)},
-          {"n_online", cpu.n_online},         {"n_logical", cpu.n_logical},
-          {"n_physical", cpu.n_physical},     {"n_fast", cpu.n_fast},
-          {"quota_cores", cpu.quota_cores},   {"isa", cpu.isa},
-          {"l1d_bytes", cpu.l1d_bytes},       {"l2_bytes", cpu.l2_bytes},
-          {"l3_bytes", cpu.l3_bytes},         {"governor", valid_utf8(cpu.governor)}};
+  return {{"model", valid_utf8(cpu.model)}, {"architecture", valid_utf8(cpu.architecture)},
+          {"n_online", cpu.n_online},       {"n_logical", cpu.n_logical},
+          {"n_physical", cpu.n_physical},   {"n_fast", cpu.n_fast},
+          {"quota_cores", cpu.quota_cores}, {"isa", cpu.isa},
+          {"l1d_bytes", cpu.l1d_bytes},     {"l2_bytes", cpu.l2_bytes},
+          {"l3_bytes", cpu.l3_bytes},       {"governor", valid_utf8(cpu.governor)}};
 }
 Json json_of(const Ram& ram) {
   return {{"total_bytes", ram.total_bytes},
@@ -293,7 +292,8 @@ std::string to_json(const Machine& machine) {
 Result<Machine> machine_from_json(const std::string& json) {
   const Json root = Json::parse(json, nullptr, false);
   const auto refuse = [](std::string what) {
-    return fail(Layer::hardware, "bad-machine", std::move(what), "lupo hardware --json  # its \"machine\" is one that can be read");
+    return fail(Layer::hardware, "bad-machine", std::move(what),
+                "lupo hardware --json  # its \"machine\" is one that can be read");
   };
   if (!root.is_object()) return refuse("the machine is not a JSON object");
   Machine machine;

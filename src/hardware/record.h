@@ -1,5 +1,5 @@
-// A machine as a folder: the files that probe() reads, under the paths they have, `affinity` (a CPU list) and `drivers.json` (what
-// driver libraries answered, hardware/drivers.h). tests/machines holds such folders.
+// A machine as a folder: the files that probe() reads, under the paths they have, `affinity` (a CPU list) and `drivers.json`
+// (what driver libraries answered, hardware/drivers.h). tests/machines holds such folders.
 #pragma once
 
 #include <string>
