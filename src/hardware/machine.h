@@ -122,5 +122,7 @@ Result<Machine> probe(const Env& env, const std::string& driver_answers = "");
 std::string to_json(const Machine& machine);  // indented, one object
 // "cpu" and "ram" must be there; what else is left out is unknown. Error {hardware, bad-machine} naming the field.
 Result<Machine> machine_from_json(const std::string& json);
+std::string to_json(const Measured& measured);  // the machine's "measured" alone
+Result<Measured> measured_from_json(const std::string& json);
 
 }  // namespace lupo

@@ -289,16 +289,30 @@ std::string to_json(const Machine& machine) {
   return json.dump(2);
 }
 
+std::string to_json(const Measured& measured) { return json_of(measured).dump(2); }
+
+namespace {
+
+std::unexpected<Error> refuse(std::string what) {
+  return fail(Layer::hardware, "bad-machine", std::move(what), "lupo hardware --json  # its \"machine\" is one that can be read");
+}
+
+}  // namespace
+
 Result<Machine> machine_from_json(const std::string& json) {
   const Json root = Json::parse(json, nullptr, false);
-  const auto refuse = [](std::string what) {
-    return fail(Layer::hardware, "bad-machine", std::move(what),
-                "lupo hardware --json  # its \"machine\" is one that can be read");
-  };
   if (!root.is_object()) return refuse("the machine is not a JSON object");
   Machine machine;
   if (const std::string error = read_machine(root, machine); !error.empty()) return refuse("the machine's " + error);
   return machine;
+}
+
+Result<Measured> measured_from_json(const std::string& json) {
+  const Json root = Json::parse(json, nullptr, false);
+  if (!root.is_object()) return refuse("the measured figures are not a JSON object");
+  Measured measured;
+  if (const std::string error = read_measured(root, measured); !error.empty()) return refuse("the machine's " + error);
+  return measured;
 }
 
 }  // namespace lupo
