@@ -53,8 +53,9 @@ void add_processor(const Machine& machine, Report& report) {
 
 void add_memory(const Machine& machine, bool described, Report& report) {
   const Ram& ram = machine.ram;
-  if (ram.total_bytes > 0 && described) report.line("memory", format_bytes(ram.total_bytes) + ", taken as free");
-  if (ram.total_bytes > 0 && !described) {
+  const bool free_is_known = !described || ram.available_bytes != ram.total_bytes;
+  if (ram.total_bytes > 0 && !free_is_known) report.line("memory", format_bytes(ram.total_bytes) + ", taken as free");
+  if (ram.total_bytes > 0 && free_is_known) {
     const std::string limit =
         ram.limit_bytes > 0 ? fmt::format("cgroup limit {}", format_bytes(ram.limit_bytes)) : "no cgroup limit";
     const std::string swap = ram.swap_total_bytes > 0 ? fmt::format("swap {} ({} free)", format_bytes(ram.swap_total_bytes),
@@ -80,11 +81,11 @@ void add_gpu(const Gpu& gpu, bool described, Report& report) {
   std::string memory = gpu.memory_bytes > 0 ? format_bytes(gpu.memory_bytes) : "memory of unknown size";
   memory += gpu.shared_memory ? ", shared with the processor" : " of its own";
   if (gpu.free_bytes >= 0) memory += fmt::format(", {} free", format_bytes(gpu.free_bytes));
-  report.line("", fmt::format("{}: {}", gpu.name, memory));
+  report.line("GPU", fmt::format("{}: {}", gpu.name, memory));
   if (gpu.nominal_gbps > 0)
-    report.line("", fmt::format("  {:g} GB/s nominal; {}", gpu.nominal_gbps, gpu.nominal_basis));
+    report.line("GPU", fmt::format("  {:g} GB/s nominal; {}", gpu.nominal_gbps, gpu.nominal_basis));
   else
-    report.line("", "  bandwidth unknown: not in the device table with this memory");
+    report.line("GPU", "  bandwidth unknown: not in the device table with this memory");
   const double gtps = std::max(gpu.link_gtps, gpu.link_gtps_max);
   const int lanes = gpu.link_lanes > 0 ? gpu.link_lanes : gpu.link_lanes_max;
   if (gtps > 0 && lanes > 0) {
@@ -92,7 +93,7 @@ void add_gpu(const Gpu& gpu, bool described, Report& report) {
         fmt::format("  PCIe {:g} GT/s × {} lanes: {:.1f} GB/s each way at most", gtps, lanes, link_gbps(gtps, lanes));
     if (gpu.link_gtps > 0 && gpu.link_gtps < gtps) link += fmt::format(", at {:g} GT/s while idle", gpu.link_gtps);
     if (lanes < gpu.link_lanes_max) link += fmt::format("; the card has {} lanes", gpu.link_lanes_max);
-    report.line("", link);
+    report.line("GPU", link);
   }
   if (!described)
     report.line("",
@@ -110,8 +111,8 @@ void add_measured(const Measured& measured, const ReportContext& context, Report
       row(fmt::format("{} thread{}", rate.threads, rate.threads == 1 ? "" : "s"), rate.gbps);
     row("blocks of 1 MiB", measured.gather_1m_gbps);
     row("blocks of 4 KiB", measured.gather_4k_gbps);
-    report.line("", fmt::format("measured {}; blocks in random order with {} threads, as experts are read", context.measured_when,
-                                measured.threads));
+    report.line("reads", fmt::format("measured {}; blocks in random order with {} threads, as experts are read",
+                                     context.measured_when, measured.threads));
   }
   if (measured.disk_read_gbps > 0)
     report.line("disk", fmt::format("{:.2f} GB/s past the page cache: {}", measured.disk_read_gbps, context.disk));
@@ -130,15 +131,13 @@ std::string machine_report(const Machine& machine, const ReportContext& context)
   for (const Disk& disk : machine.disks)
     report.line("disks", fmt::format("{}{}{}: {}, {}", disk.name, disk.model.empty() ? "" : " ", disk.model,
                                      format_bytes(disk.bytes), disk.rotational ? "rotating" : "flash or virtual"));
-  for (size_t i = 0; i < machine.gpus.size(); ++i) {
-    report.line("GPU", machine.gpus.size() == 1 ? "not used yet: lupo computes on the processor"
-                                                : fmt::format("{} of {}", i + 1, machine.gpus.size()));
-    add_gpu(machine.gpus[i], context.described, report);
-  }
+  for (const Gpu& gpu : machine.gpus) add_gpu(gpu, context.described, report);
+  if (!machine.gpus.empty() && !context.described) report.line("GPU", "not used: lupo computes on the processor");
   if (machine.gpus.empty() && !context.described) report.line("GPU", "none found");
   if (machine.measured.read_gbps > 0 || machine.measured.disk_read_gbps > 0) report.gap();
   add_measured(machine.measured, context, report);
-  if (context.described) report.line("basis", "as described: nothing of it was measured, what was not said is unknown");
+  if (context.described && machine.measured == Measured{})
+    report.line("basis", "as described: nothing of it was measured, what was not said is unknown");
   return std::move(report).text();
 }
 
