@@ -47,7 +47,10 @@ void add_processor(const Machine& machine, Report& report) {
   std::string caches;
   for (const auto& [name, bytes] : {std::pair{"L1d", cpu.l1d_bytes}, {"L2", cpu.l2_bytes}, {"L3", cpu.l3_bytes}})
     if (bytes > 0) caches += fmt::format("{}{} {}", caches.empty() ? "" : ", ", name, format_bytes(bytes));
-  if (!caches.empty()) report.line("caches", caches + " each");
+  if (!caches.empty())
+    report.line("caches",
+                caches + " each" +
+                    (cpu.l3_total_bytes > cpu.l3_bytes ? fmt::format(", L3 {} in all", format_bytes(cpu.l3_total_bytes)) : ""));
   if (!cpu.governor.empty()) report.line("clock", "governor " + cpu.governor);
 }
 

@@ -138,7 +138,7 @@ Measured measure_memory(const Machine& machine, double seconds) {
 }
 
 int64_t bandwidth_buffer_bytes(const Machine& machine) {
-  const int64_t wanted = std::max(int64_t{256} << 20, 4 * machine.cpu.l3_bytes);
+  const int64_t wanted = std::max(int64_t{256} << 20, 4 * std::max(machine.cpu.l3_bytes, machine.cpu.l3_total_bytes));
   return std::min(wanted, std::max(int64_t{16} << 20, machine.ram.available_bytes / 8));
 }
 

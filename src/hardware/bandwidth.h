@@ -21,7 +21,8 @@ double measure_read_gbps(int threads, double seconds, int64_t bytes_max);
 // level it measures that cache.
 double measure_read_gbps(int threads, double seconds, std::span<const std::byte> bytes);
 
-// A buffer for measure_read_gbps that the last-level cache cannot hold: 256 MiB or 4 × L3, at most an eighth of available memory.
+// A buffer for measure_read_gbps that the last-level cache cannot hold: 256 MiB or 4 × all of L3, at most an eighth of available
+// memory.
 int64_t bandwidth_buffer_bytes(const Machine& machine);
 
 // 1, 2, 4, … below n_threads, then n_threads.

@@ -16,8 +16,8 @@ struct DriverLibraries {
   std::string vulkan = "libvulkan.so.1";
 };
 
-// Asks in a child process that ends within seconds: a driver may hang, crash, or keep threads and memory. May wake a GPU.
-std::string ask_drivers(const DriverLibraries& libraries = {});
+// Asks in a child process that has wall_ms_max: a driver may hang, crash, or keep threads and memory. May wake a GPU.
+std::string ask_drivers(const DriverLibraries& libraries = {}, int wall_ms_max = 5000);
 
 // In this process; null without the library, or when it answers nothing.
 nlohmann::ordered_json ask_nvml(const std::string& library);

@@ -25,6 +25,7 @@ struct Cpu {
   std::vector<std::string>
       isa;  // features that matter: "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vnni", "neon", "dotprod", …
   int64_t l1d_bytes = 0, l2_bytes = 0, l3_bytes = 0;  // of one instance; 0 = unknown
+  int64_t l3_total_bytes = 0;                         // of all instances that the usable CPUs have; 0 = unknown
   std::string governor{};                             // of the frequency, "schedutil"; "" = none or unknown
   bool operator==(const Cpu&) const = default;
 };

@@ -96,6 +96,7 @@ std::string read_cpu(const Json& json, Cpu& cpu) {
   fields.read("l1d_bytes", cpu.l1d_bytes, 0);
   fields.read("l2_bytes", cpu.l2_bytes, 0);
   fields.read("l3_bytes", cpu.l3_bytes, 0);
+  fields.read_if_there("l3_total_bytes", cpu.l3_total_bytes, 0);
   fields.read_if_there("governor", cpu.governor);
   return fields.error();
 }
@@ -247,12 +248,19 @@ Json array_of(const std::vector<Item>& items) {
 }
 
 Json json_of(const Cpu& cpu) {
-  return {{"model", valid_utf8(cpu.model)}, {"architecture", valid_utf8(cpu.architecture)},
-          {"n_online", cpu.n_online},       {"n_logical", cpu.n_logical},
-          {"n_physical", cpu.n_physical},   {"n_fast", cpu.n_fast},
-          {"quota_cores", cpu.quota_cores}, {"isa", cpu.isa},
-          {"l1d_bytes", cpu.l1d_bytes},     {"l2_bytes", cpu.l2_bytes},
-          {"l3_bytes", cpu.l3_bytes},       {"governor", valid_utf8(cpu.governor)}};
+  return {{"model", valid_utf8(cpu.model)},
+          {"architecture", valid_utf8(cpu.architecture)},
+          {"n_online", cpu.n_online},
+          {"n_logical", cpu.n_logical},
+          {"n_physical", cpu.n_physical},
+          {"n_fast", cpu.n_fast},
+          {"quota_cores", cpu.quota_cores},
+          {"isa", cpu.isa},
+          {"l1d_bytes", cpu.l1d_bytes},
+          {"l2_bytes", cpu.l2_bytes},
+          {"l3_bytes", cpu.l3_bytes},
+          {"l3_total_bytes", cpu.l3_total_bytes},
+          {"governor", valid_utf8(cpu.governor)}};
 }
 Json json_of(const Ram& ram) {
   return {{"total_bytes", ram.total_bytes},

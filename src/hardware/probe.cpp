@@ -186,6 +186,14 @@ void probe_caches(const Env& env, const CpuInfo& info, int cpu_number, Cpu& cpu)
   if (cpu.l1d_bytes == 0 && cpu.l2_bytes == 0 && cpu.l3_bytes == 0) cpu.l3_bytes = cache_bytes(info.value("cache size"));
 }
 
+// The last level is often one a cluster of cores; its instances differ in which CPUs share them.
+int64_t all_of_l3(const Env& env, const std::vector<int>& cpus, int64_t instance_bytes) {
+  std::set<std::string> instances;
+  for (const int cpu : cpus)
+    if (const auto shared = env.read_text(cpu_folder(cpu) + "/cache/index3/shared_cpu_list")) instances.insert(trimmed(*shared));
+  return instance_bytes * static_cast<int64_t>(std::max<size_t>(1, instances.size()));
+}
+
 // The CPUs that are online and allowed, ascending.
 std::vector<int> usable_cpus(const Env& env, const CpuInfo& info) {
   std::vector<int> online, allowed = env.affinity(), usable;
@@ -236,6 +244,7 @@ Result<Machine> probe(const Env& env, const std::string& driver_answers) {
   cpu.isa = isa_features(info);
   const int first = fast.empty() ? cpus.front() : fast.front();
   probe_caches(env, info, first, cpu);
+  cpu.l3_total_bytes = all_of_l3(env, cpus, cpu.l3_bytes);
   cpu.governor = read_trimmed(env, cpu_folder(first) + "/cpufreq/scaling_governor");
   machine.ram = probe_ram(meminfo, limits);
   machine.numa = probe_numa(env);
@@ -243,6 +252,9 @@ Result<Machine> probe(const Env& env, const std::string& driver_answers) {
   machine.huge_pages = probe_huge_pages(env);
   machine.disks = probe_disks(env);
   machine.gpus = probe_gpus(env, driver_answers);
+  for (const Gpu& gpu : machine.gpus)
+    if (gpu.shared_memory && gpu.nominal_gbps > 0)  // what the table says of such a GPU is said of the RAM
+      machine.ram.nominal_gbps = gpu.nominal_gbps, machine.ram.nominal_basis = gpu.nominal_basis;
   return machine;
 }
 

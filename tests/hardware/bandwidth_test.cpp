@@ -42,6 +42,8 @@ TEST(Bandwidth, BufferOutgrowsTheCacheAndSparesTheMemory) {
   m.ram.available_bytes = 64 * kGiB;
   m.cpu.l3_bytes = 96 * kMiB;
   EXPECT_EQ(bandwidth_buffer_bytes(m), 384 * kMiB);
+  m.cpu.l3_total_bytes = 192 * kMiB;
+  EXPECT_EQ(bandwidth_buffer_bytes(m), 768 * kMiB);
   m.ram.available_bytes = 512 * kMiB;
   EXPECT_EQ(bandwidth_buffer_bytes(m), 64 * kMiB);
 }

@@ -69,7 +69,11 @@ TEST(Drivers, OneGpuOfBothIsOne) {
   EXPECT_EQ(gpus[1].nominal_gbps, 0) << "of unknown memory";
 }
 
-TEST(Drivers, ACrashOrARefusalIsNoAnswer) {
+TEST(Drivers, ACrashAHangOrARefusalIsNoAnswer) {
+  {
+    const NvmlMode hang("hang");
+    EXPECT_EQ(ask_drivers(kFake, 200), "");
+  }
   {
     const NvmlMode crash("crash");
     EXPECT_EQ(ask_drivers(kFake), "") << "the whole child is gone";
@@ -86,10 +90,10 @@ TEST(Drivers, HostileAnswersAreLeftOut) {
        {"", "{", "[]", "null", "{\"nvml\": 1}", "{\"nvml\": {\"devices\": {}}}", "{\"vulkan\": {\"devices\": [1, null, []]}}",
         "{\"vulkan\": {\"devices\": [{}]}}", "{\"vulkan\": {\"devices\": [{\"type\": 3}]}}"})
     EXPECT_TRUE(probe_gpus(empty, text).empty()) << text;
-  const std::vector<Gpu> gpus = probe_gpus(
-      empty,
-      R"({"nvml": {"driver": [], "devices": [{"name": 5, "pci": {}, "memory_bytes": -1, "free_bytes": 1e300, "device_id": 99999999999,
-          "link_generation_max": 4000000000, "link_lanes": "x"}]}})");
+  const std::vector<Gpu> gpus = probe_gpus(empty,
+                                           R"({"nvml": {"driver": [], "devices": [
+           {"name": 5, "pci": {}, "memory_bytes": -1, "free_bytes": 1e300, "device_id": 99999999999,
+            "link_generation_max": 4000000000, "link_lanes": "x"}]}})");
   ASSERT_EQ(gpus.size(), 1u);
   EXPECT_EQ(gpus[0].memory_bytes, 0);
   EXPECT_EQ(gpus[0].free_bytes, -1);

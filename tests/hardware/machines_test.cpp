@@ -180,6 +180,8 @@ TEST(Machines, LaptopWithTwoGpus) {
 TEST(Machines, Rtx4090) {
   const Machine m = replay("rtx_4090");
   EXPECT_EQ(m.cpu.n_physical, 16);
+  EXPECT_EQ(m.cpu.l3_bytes, 32 * kMiB);
+  EXPECT_EQ(m.cpu.l3_total_bytes, 64 * kMiB) << "one a die";
   ASSERT_EQ(m.gpus.size(), 1u);
   const Gpu& gpu = m.gpus[0];
   EXPECT_EQ(gpu.name, "NVIDIA GeForce RTX 4090");
@@ -212,6 +214,7 @@ TEST(Machines, StrixHalo) {
   EXPECT_EQ(m.gpus[0].memory_bytes, 62 * kGiB + 512 * kMiB) << "what is set apart and what may be mapped";
   EXPECT_EQ(m.gpus[0].nominal_gbps, 256);
   EXPECT_EQ(m.gpus[0].link_lanes, 0) << "on the chip";
+  EXPECT_EQ(m.ram.nominal_gbps, 256) << "the same memory";
 }
 
 TEST(Machines, RadeonCardBySysfsAlone) {

@@ -1,5 +1,7 @@
 // Stands in for libnvidia-ml.so.1 in tests: two GPUs, of which the second tells no memory. LUPO_FAKE_NVML=crash ends the process,
-// =none has no driver.
+// =hang never answers, =none has no driver.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -19,7 +21,8 @@ int index_of(void* device) { return static_cast<int>(reinterpret_cast<long>(devi
 extern "C" {
 
 int nvmlInit_v2() {
-  if (is("crash")) std::raise(11);
+  if (is("crash")) std::raise(SIGSEGV);
+  while (is("hang")) pause();
   return is("none") ? 9 : 0;
 }
 int nvmlShutdown() { return 0; }
