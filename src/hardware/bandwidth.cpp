@@ -128,12 +128,17 @@ Measured measure_memory(const Machine& machine, double seconds) {
   Measured measured;
   measured.threads = machine.usable_threads();
   const ReadBuffer buffer(measured.threads, bandwidth_buffer_bytes(machine));
-  const std::vector<int> counts = roof_threads(measured.threads);
-  const double each = seconds / static_cast<double>(counts.size() + 2);
-  for (const int n : counts) measured.by_threads.push_back({n, buffer.read_gbps(n, each)});
+  for (const int n : roof_threads(measured.threads)) measured.by_threads.push_back({n, 0});
+  // In rounds, and the best of each: other processes only ever take away, and rarely all the time.
+  constexpr int kRounds = 3;
+  const double each = seconds / kRounds / static_cast<double>(measured.by_threads.size() + 2);
+  const auto keep_best = [](double& best, double gbps) { best = std::max(best, gbps); };
+  for (int round = 0; round < kRounds; ++round) {
+    for (ReadRate& rate : measured.by_threads) keep_best(rate.gbps, buffer.read_gbps(rate.threads, each));
+    keep_best(measured.gather_1m_gbps, buffer.gather_gbps(measured.threads, each, int64_t{1} << 20));
+    keep_best(measured.gather_4k_gbps, buffer.gather_gbps(measured.threads, each, int64_t{4} << 10));
+  }
   measured.read_gbps = measured.by_threads.back().gbps;
-  measured.gather_1m_gbps = buffer.gather_gbps(measured.threads, each, int64_t{1} << 20);
-  measured.gather_4k_gbps = buffer.gather_gbps(measured.threads, each, int64_t{4} << 10);
   return measured;
 }
 

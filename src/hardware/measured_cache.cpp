@@ -64,21 +64,20 @@ std::optional<CachedMeasured> load_measured(const std::string& folder, const std
   };
   if (!holds("format", &Json::is_number_integer) || json["format"] != kFormat || !holds("key", &Json::is_string) ||
       json["key"] != key || !holds("seconds", &Json::is_number) || !holds("unix_seconds", &Json::is_number_unsigned) ||
-      !holds("measured", &Json::is_object))
+      !holds("busy", &Json::is_number) || !holds("measured", &Json::is_object))
     return std::nullopt;
   const Result<Measured> measured = measured_from_json(json["measured"].dump());
   if (!measured || !(measured->read_gbps > 0) || measured->by_threads.empty()) return std::nullopt;
-  return CachedMeasured{*measured, json["seconds"].get<double>(), json["unix_seconds"].get<int64_t>()};
+  return CachedMeasured{*measured, json["seconds"].get<double>(), json["unix_seconds"].get<int64_t>(),
+                        json["busy"].get<double>()};
 }
 
 Result<void> save_measured(const std::string& folder, const std::string& key, const CachedMeasured& cached) {
   std::error_code ignored;  // the file says what is wrong
   std::filesystem::create_directories(folder + "/machines", ignored);
-  const Json json = {{"format", kFormat},
-                     {"key", key},
-                     {"seconds", cached.seconds},
-                     {"unix_seconds", cached.unix_seconds},
-                     {"measured", Json::parse(to_json(cached.measured))}};
+  const Json json = {{"format", kFormat},         {"key", key},
+                     {"seconds", cached.seconds}, {"unix_seconds", cached.unix_seconds},
+                     {"busy", cached.busy},       {"measured", Json::parse(to_json(cached.measured))}};
   const std::string text = json.dump(2) + "\n";
   TRY_ASSIGN(AtomicFile file, AtomicFile::create(file_of(folder, key)));
   TRY(file.write(std::as_bytes(std::span(text))));

@@ -23,6 +23,7 @@ struct CachedMeasured {
   Measured measured;
   double seconds = 0;        // spent on it
   int64_t unix_seconds = 0;  // when
+  double busy = 0;           // fraction of the processors that others used then
 };
 
 // Nothing when there is none, or when the file is not what save_measured() wrote for this key: then it is measured anew.

@@ -21,7 +21,7 @@ const Measured kMeasured{.read_gbps = 27.5,
 class MeasuredCache : public testing::Test {
  protected:
   std::string file() const { return folder_.path() + "/machines/0123456789abcdef.json"; }
-  void save() const { ASSERT_TRUE(save_measured(folder_.path(), kKey, {kMeasured, 1.5, 1795798963})); }
+  void save() const { ASSERT_TRUE(save_measured(folder_.path(), kKey, {kMeasured, 1.5, 1795798963, 0.125})); }
   std::string content() const {
     std::ifstream in(file());
     return {std::istreambuf_iterator<char>(in), {}};
@@ -39,6 +39,7 @@ TEST_F(MeasuredCache, ComesBack) {
   EXPECT_EQ(cached->measured, kMeasured);
   EXPECT_EQ(cached->seconds, 1.5);
   EXPECT_EQ(cached->unix_seconds, 1795798963);
+  EXPECT_EQ(cached->busy, 0.125);
   EXPECT_FALSE(load_measured(folder_.path(), "fedcba9876543210"));
   EXPECT_FALSE(load_measured("", kKey));
 }
@@ -67,7 +68,7 @@ TEST_F(MeasuredCache, WhatIsCutOrChangedIsMeasuredAnew) {
 }
 
 TEST_F(MeasuredCache, AFolderThatCannotBeWrittenIsAnError) {
-  EXPECT_FALSE(save_measured("/proc/none", kKey, {kMeasured, 1.5, 1}));
+  EXPECT_FALSE(save_measured("/proc/none", kKey, {kMeasured, 1.5, 1, 0}));
 }
 
 TEST(MeasurementKey, IsOfTheMachineAndNotOfTheMoment) {

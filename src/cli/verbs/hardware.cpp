@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/printable.h"
 #include "base/units.h"
@@ -26,7 +27,6 @@ namespace lupo::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Clock = std::chrono::steady_clock;
 
 // Of measuring memory. Quick leaves time to touch the buffer and to ask drivers within 3 s.
 constexpr double kSeconds = 6, kQuickSeconds = 1;
@@ -43,13 +43,16 @@ struct Examined {
   double seconds = 0;        // spent on measuring
   int64_t unix_seconds = 0;  // when
   bool cached = false;
+  HardwareUse use;  // how busy the processors were
   std::vector<Finding> findings;
 };
 
 std::string when(const Examined& examined) {
   if (!examined.cached) return fmt::format("now, in {:.1f} s", examined.seconds);
-  return fmt::format("{:%Y-%m-%d %H:%M} UTC, in {:.1f} s (--fresh measures anew)",
-                     fmt::gmtime(static_cast<std::time_t>(examined.unix_seconds)), examined.seconds);
+  const double busy = examined.use.load_before.busy;
+  return fmt::format("{:%Y-%m-%d %H:%M} UTC, in {:.1f} s{} (--fresh measures anew)",
+                     fmt::gmtime(static_cast<std::time_t>(examined.unix_seconds)), examined.seconds,
+                     busy > kBusy ? fmt::format(", beside processes that used {:.0f} % of the CPUs", 100 * busy) : "");
 }
 
 // From the cache, or measured and put there.
@@ -62,14 +65,22 @@ void measure(const Options& options, Examined& examined) {
       machine.measured = cached->measured;
       examined.seconds = cached->seconds;
       examined.unix_seconds = cached->unix_seconds;
+      examined.use.load_before.busy = cached->busy;
       examined.cached = true;
       return;
     }
+  const auto at_start = read_cpu_times(real_env());
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  const auto before = read_cpu_times(real_env());
   machine.measured = measure_memory(machine, seconds);
+  const auto after = read_cpu_times(real_env());
+  if (at_start && before) examined.use.load_before = load_between(*at_start, *before);
+  if (before && after) examined.use.load_during = load_between(*before, *after);
   examined.seconds = seconds;
   examined.unix_seconds = std::time(nullptr);
   if (folder.empty() || machine.measured.read_gbps <= 0) return;
-  const Result<void> saved = save_measured(folder, key, {machine.measured, seconds, examined.unix_seconds});
+  const Result<void> saved =
+      save_measured(folder, key, {machine.measured, seconds, examined.unix_seconds, examined.use.load_before.busy});
   if (!saved) print_note("not kept for the next time: " + saved.error().what);
 }
 
@@ -97,21 +108,20 @@ Result<Examined> examine(const Options& options) {
   } else {
     TRY_ASSIGN(examined.machine, record_machine(real_env(), answers, options.record));
   }
-  const auto before = read_cpu_times(real_env());
   measure(options, examined);
   examined.context.measured_when = when(examined);
   if (!options.disk.empty()) TRY(measure_disk(options, examined));
-  HardwareUse use;
-  if (const auto after = read_cpu_times(real_env()); before && after && !examined.cached)
-    use.load_during = load_between(*before, *after);
-  examined.findings = check_hardware(examined.machine, use);
+  examined.findings = check_hardware(examined.machine, examined.use);
   return examined;
 }
 
 Json to_json(const Examined& examined, const Options& options) {
   Json json = {{"machine", Json::parse(lupo::to_json(examined.machine))}, {"described", examined.context.described}};
   if (!examined.context.described) {
-    json["measuring"] = {{"cached", examined.cached}, {"seconds", examined.seconds}, {"unix_seconds", examined.unix_seconds}};
+    json["measuring"] = {{"cached", examined.cached},
+                         {"seconds", examined.seconds},
+                         {"unix_seconds", examined.unix_seconds},
+                         {"busy", examined.use.load_before.busy}};
     json["findings"] = Json::array();
     for (const Finding& f : examined.findings)
       json["findings"].push_back({{"layer", layer_name(f.layer)},
