@@ -284,6 +284,7 @@ Result<void> add_device(const Part& part, Machine& machine) {
   Gpu gpu{.name = name, .vendor = device.vendor, .memory_bytes = bytes, .shared_memory = device.unified};
   if (!device.pci_ids.empty()) std::tie(gpu.vendor_id, gpu.device_id) = device.pci_ids.front();
   gpu.nominal_gbps = device.gbps;
+  gpu.nominal_tflops = device.fp16_tflops;
   gpu.nominal_basis = basis;
   gpu.sources = {"table"};
   machine.gpus.insert(machine.gpus.end(), static_cast<size_t>(count), gpu);

@@ -105,10 +105,11 @@ std::optional<DeviceFacts> facts_of(const Matches& matches, int64_t memory_bytes
     if (!matches(device) || !(device.unified || sold_with(device, memory_bytes))) continue;
     const std::string name = device.vendor + " " + device.name;
     if (!facts) {
-      facts = DeviceFacts{name, device.unified, device.gbps, "table: " + device.source};
+      facts = DeviceFacts{name, device.unified, device.gbps, device.fp16_tflops, "table: " + device.source};
     } else {
       if (facts->gbps != device.gbps) return std::nullopt;
       facts->name += " / " + device.name;
+      if (facts->fp16_tflops != device.fp16_tflops) facts->fp16_tflops = 0;
     }
   }
   return facts;

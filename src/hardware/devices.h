@@ -41,6 +41,7 @@ struct DeviceFacts {
   std::string name;  // several with " / " where ids and memory are the same and the bandwidth is
   bool unified;
   double gbps;
+  double fp16_tflops;  // 0 = not verified, or rows of the same ids differ
   std::string basis;  // "table: derived 384-bit x 21 Gbps …"
 };
 

@@ -249,6 +249,7 @@ Gpu completed(Seen seen) {
   if (facts) {
     gpu.shared_memory = facts->unified;
     gpu.nominal_gbps = facts->gbps;
+    gpu.nominal_tflops = facts->fp16_tflops;
     gpu.nominal_basis = facts->basis;
     if (gpu.name.empty()) gpu.name = facts->name, gpu.sources.emplace_back("table");
   }

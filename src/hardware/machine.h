@@ -75,7 +75,8 @@ struct Gpu {
   double link_gtps = 0, link_gtps_max = 0;  // PCIe, 1e9 transfers a second and lane; an idle link slows down. 0 = unknown
   int link_lanes = 0, link_lanes_max = 0;
   double nominal_gbps = 0;             // memory bandwidth by the table, 1e9 bytes a second; 0 = not in the table
-  std::string nominal_basis{};         // where that comes from
+  double nominal_tflops = 0;           // of fp16 matrix products by the table, 1e12 operations a second; 0 = not verified
+  std::string nominal_basis{};         // where these come from
   std::vector<std::string> sources{};  // "sysfs", "nvml", "vulkan", "table"
   bool operator==(const Gpu&) const = default;
 };

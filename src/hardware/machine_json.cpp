@@ -157,6 +157,7 @@ std::string read_one(const Json& json, Gpu& gpu) {
   fields.read_if_there("link_lanes", gpu.link_lanes, 0);
   fields.read_if_there("link_lanes_max", gpu.link_lanes_max, 0);
   fields.read_if_there("nominal_gbps", gpu.nominal_gbps);
+  fields.read_if_there("nominal_tflops", gpu.nominal_tflops);
   fields.read_if_there("nominal_basis", gpu.nominal_basis);
   fields.read_if_there("sources", gpu.sources);
   return fields.error();
@@ -236,6 +237,7 @@ Json json_of(const Gpu& gpu) {
           {"link_lanes", gpu.link_lanes},
           {"link_lanes_max", gpu.link_lanes_max},
           {"nominal_gbps", gpu.nominal_gbps},
+          {"nominal_tflops", gpu.nominal_tflops},
           {"nominal_basis", valid_utf8(gpu.nominal_basis)},
           {"sources", gpu.sources}};
 }
