@@ -23,8 +23,8 @@ std::string speed_of(const Model& model, const Machine& machine, const RuntimeOp
   const Result<Preview> shown = preview(model, machine, options);
   if (!isa || !shown) return {};
   const CalibrationStore store(real_env(), machine, isa->in_use);
-  const std::optional<Calibration> calibration = store.find(shown->n_threads);
-  if (!calibration || !covers(*calibration, needs_of(shown->graph))) return {};
+  const std::optional<Calibration> calibration = store.find(shown->n_threads, options.activations);
+  if (!calibration || !covers(*calibration, needs_of(shown->graph, options.activations))) return {};
   const int64_t depth = shown->graph.n_ctx / 2;
   const Interval tps = interval_of(1 / decode_seconds(shown->graph, *calibration, depth),
                                    narrowed_by_history(real_env(), store, *calibration, model).spreads.decode);
@@ -33,21 +33,20 @@ std::string speed_of(const Model& model, const Machine& machine, const RuntimeOp
 
 }  // namespace
 
-Result<RuntimeOptions> fitting_options(const std::string& path, const Model& model, const Machine& machine, RuntimeOptions options,
-                                       bool shrink, std::vector<std::string>& notes) {
+Result<RuntimeOptions> fitting_options(const std::string& path, const Model& model, const Machine& machine,
+                                       RuntimeOptions options, bool shrink, std::vector<std::string>& notes) {
   TRY_ASSIGN(const Preview shown, preview(model, machine, options));
   if (shown.fits) return options;
   const std::vector<FitOption> fitting = what_fits(model, machine, options, shown.graph.n_ctx);
   const MemoryBytes& bytes = shown.plan.bytes;
-  const std::string what =
-      fmt::format("at a context of {} it needs {} (weights {}, KV cache {}, state {}, scratch {}), {} are free, of which {} stay in "
-                  "reserve",
-                  shown.graph.n_ctx, format_bytes(bytes.total()), format_bytes(bytes.weights), format_bytes(bytes.kv),
-                  format_bytes(bytes.state), format_bytes(bytes.scratch), format_bytes(shown.available_bytes),
-                  format_bytes(kReserveBytes));
+  const std::string what = fmt::format(
+      "at a context of {} it needs {} (weights {}, KV cache {}, state {}, scratch {}), {} are free, of which {} stay in "
+      "reserve",
+      shown.graph.n_ctx, format_bytes(bytes.total()), format_bytes(bytes.weights), format_bytes(bytes.kv),
+      format_bytes(bytes.state), format_bytes(bytes.scratch), format_bytes(shown.available_bytes), format_bytes(kReserveBytes));
   if (fitting.empty()) {
-    const double bits = bits_per_weight_that_fit(model.facts().params_total, bytes.state + bytes.scratch,
-                                                 shown.available_bytes - kReserveBytes);
+    const double bits =
+        bits_per_weight_that_fit(model.facts().params_total, bytes.state + bytes.scratch, shown.available_bytes - kReserveBytes);
     return fail(Layer::memory, "does-not-fit", what,
                 fmt::format("a quantization of at most {:.1f} bits a weight, or a smaller model", bits));
   }

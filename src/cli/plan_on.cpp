@@ -26,7 +26,8 @@ std::vector<int64_t> contexts(const Model& model, const RuntimeOptions& options)
 // Where the layers are, in words.
 std::string where(const Placement& p) {
   if (p.n_gpu_layers == 0) return "all in RAM";
-  std::string text = p.n_gpu_layers == p.n_layer ? "all on the GPU" : fmt::format("{} of {} layers on the GPU", p.n_gpu_layers, p.n_layer);
+  std::string text =
+      p.n_gpu_layers == p.n_layer ? "all on the GPU" : fmt::format("{} of {} layers on the GPU", p.n_gpu_layers, p.n_layer);
   if (p.n_ram_expert_layers > 0) text += fmt::format(", experts of {} layers in RAM", p.n_ram_expert_layers);
   return text;
 }
@@ -78,7 +79,9 @@ Result<PlanOn> plan_on(const std::string& description, const Machine& machine, c
     options.n_ctx = n_ctx;
     // A machine without figures: nothing is cut, placing decides what fits.
     TRY_ASSIGN(const Preview shown, preview(model, Machine{}, options));
-    PointOn point{.n_ctx = n_ctx, .bytes = shown.plan.bytes, .placement = place(shown.graph, shown.plan.bytes, plan.nominal.rooms),
+    PointOn point{.n_ctx = n_ctx,
+                  .bytes = shown.plan.bytes,
+                  .placement = place(shown.graph, shown.plan.bytes, plan.nominal.rooms),
                   .speeds = {}};
     point.speeds = predict_nominal(shown.graph, point.placement, plan.nominal, static_cast<double>(plan.facts.params_active),
                                    {n_ctx / 2}, {std::min(kPrompt, n_ctx)});
@@ -95,13 +98,15 @@ void print(const PlanOn& plan) {
   fmt::print("  RAM: {}{}\n", plan.nominal.rooms.ram_bytes > 0 ? format_bytes(plan.nominal.rooms.ram_bytes) : "size not said",
              plan.nominal.ram_gbps > 0 ? fmt::format(", {:g} GB/s", plan.nominal.ram_gbps) : ", bandwidth not known");
   for (const auto& [label, text] : fact_lines(plan.facts)) fmt::print("  {:<16}{}\n", label, text);
-  fmt::print("\n  {:>9} {:>12} {:>12}  {:<22} {:>14}  {}\n", "context", "GPU", "RAM", "decode, half full", "at most, tok/s", "where");
+  fmt::print("\n  {:>9} {:>12} {:>12}  {:<22} {:>14}  {}\n", "context", "GPU", "RAM", "decode, half full", "at most, tok/s",
+             "where");
   for (const PointOn& point : plan.points)
-    fmt::print("  {:>9} {:>12} {:>12}  {:<22} {:>14}  {}\n", point.n_ctx, format_bytes(point.placement.gpu_bytes),
-               format_bytes(point.placement.ram_bytes),
-               point.speeds && !point.speeds->prediction.decode.empty() ? in_words(point.speeds->prediction.decode.front().tps) : "–",
-               point.speeds ? fmt::format("{:.3g}", point.speeds->ceiling_tps) : "–",
-               point.placement.fits ? where(point.placement) + " (" + flags(point.placement) + ")" : "does not fit");
+    fmt::print(
+        "  {:>9} {:>12} {:>12}  {:<22} {:>14}  {}\n", point.n_ctx, format_bytes(point.placement.gpu_bytes),
+        format_bytes(point.placement.ram_bytes),
+        point.speeds && !point.speeds->prediction.decode.empty() ? in_words(point.speeds->prediction.decode.front().tps) : "–",
+        point.speeds ? fmt::format("{:.3g}", point.speeds->ceiling_tps) : "–",
+        point.placement.fits ? where(point.placement) + " (" + flags(point.placement) + ")" : "does not fit");
   const auto told = std::ranges::find_if(plan.points, [](const PointOn& p) { return p.speeds.has_value(); });
   if (told == plan.points.end()) {
     fmt::print("\nno speed: {}\n", std::ranges::any_of(plan.points, [](const PointOn& p) { return p.placement.fits; })
@@ -116,9 +121,14 @@ void print(const PlanOn& plan) {
 }
 
 Json to_json(const PlanOn& plan) {
-  Json json = {{"model", valid_utf8(plan.path)}, {"on", valid_utf8(plan.machine)}, {"gpu", plan.nominal.gpu},
-               {"gpu_room_bytes", plan.nominal.rooms.gpu_bytes}, {"ram_room_bytes", plan.nominal.rooms.ram_bytes},
-               {"gpu_gbps", plan.nominal.gpu_gbps}, {"ram_gbps", plan.nominal.ram_gbps}, {"basis", plan.nominal.basis}};
+  Json json = {{"model", valid_utf8(plan.path)},
+               {"on", valid_utf8(plan.machine)},
+               {"gpu", plan.nominal.gpu},
+               {"gpu_room_bytes", plan.nominal.rooms.gpu_bytes},
+               {"ram_room_bytes", plan.nominal.rooms.ram_bytes},
+               {"gpu_gbps", plan.nominal.gpu_gbps},
+               {"ram_gbps", plan.nominal.ram_gbps},
+               {"basis", plan.nominal.basis}};
   add_facts(plan.facts, json);
   json["contexts"] = Json::array();
   for (const PointOn& point : plan.points) json["contexts"].push_back(to_json(point));

@@ -44,12 +44,17 @@ RunReport facts_of_run(const Engine& engine, const Answer& answer, double roof_g
 
 }  // namespace
 
-Reporter::Reporter(const Engine& engine, Machine machine, std::string isa, std::string model)
-    : engine_(engine), machine_(std::move(machine)), store_(real_env(), machine_, isa), model_(std::move(model)) {}
+Reporter::Reporter(const Engine& engine, ActivationBits activations, Machine machine, std::string_view isa, std::string model)
+    : engine_(engine),
+      activations_(activations),
+      machine_(std::move(machine)),
+      store_(real_env(), machine_, isa),
+      model_(std::move(model)) {}
 
 const Calibration* Reporter::calibration() {
   if (calibration_) return &*calibration_;
-  Result<Calibration> measured = calibrate(real_env(), store_, machine_, needs_of(engine_.graph()), engine_.n_threads());
+  Result<Calibration> measured =
+      calibrate(real_env(), store_, machine_, needs_of(engine_.graph(), activations_), engine_.n_threads());
   if (!measured) return nullptr;
   calibration_ = std::move(*measured);
   return &*calibration_;
@@ -112,12 +117,13 @@ nlohmann::ordered_json to_json(const SpeculationStats& s) {
 nlohmann::ordered_json to_json(const std::optional<PhaseOutcome>& phase) {
   if (!phase) return nullptr;
   const auto& [result, verdict] = *phase;
-  return {{"predicted_tps", {{"low", result.predicted.low}, {"middle", result.predicted.middle}, {"high", result.predicted.high}}},
-          {"as_predicted", verdict.as_predicted},
-          {"layer", verdict.layer ? nlohmann::ordered_json(layer_name(*verdict.layer)) : nlohmann::ordered_json()},
-          {"code", verdict.code},
-          {"what", verdict.what},
-          {"fix", verdict.fix}};
+  return {
+      {"predicted_tps", {{"low", result.predicted.low}, {"middle", result.predicted.middle}, {"high", result.predicted.high}}},
+      {"as_predicted", verdict.as_predicted},
+      {"layer", verdict.layer ? nlohmann::ordered_json(layer_name(*verdict.layer)) : nlohmann::ordered_json()},
+      {"code", verdict.code},
+      {"what", verdict.what},
+      {"fix", verdict.fix}};
 }
 
 }  // namespace

@@ -24,13 +24,14 @@ struct RunReport {
 class Reporter {
  public:
   // `model`: the path as the user gave it, for commands.
-  Reporter(const Engine& engine, Machine machine, std::string isa, std::string model);
+  Reporter(const Engine& engine, ActivationBits activations, Machine machine, std::string_view isa, std::string model);
   // Measures the roof over the model's own mapped bytes (0.15 s). The first answer on a machine calibrates it (1 to 3 s).
   RunReport report(const Answer& answer, Circumstances circumstances);
 
  private:
   const Calibration* calibration();
   const Engine& engine_;
+  ActivationBits activations_;
   Machine machine_;
   CalibrationStore store_;
   std::string model_;

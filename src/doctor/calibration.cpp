@@ -81,8 +81,8 @@ std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
   return bytes;
 }
 
-CalibrationNeeds needs_of(const Graph& graph) {
-  CalibrationNeeds needs;
+CalibrationNeeds needs_of(const Graph& graph, ActivationBits activations) {
+  CalibrationNeeds needs{.activations = activations};
   const std::map<Type, int64_t> bytes = matrix_bytes_by_type(graph);
   double total = 0;
   for (const auto& [type, n] : bytes) total += static_cast<double>(n);
@@ -97,14 +97,16 @@ CalibrationNeeds needs_of(const Graph& graph) {
 }
 
 bool covers(const Calibration& calibration, const CalibrationNeeds& needs) {
-  return calibration.node_seconds > 0 &&
+  return calibration.node_seconds > 0 && calibration.activations == needs.activations &&
          std::ranges::all_of(needs.types, [&](Type type) { return calibration.kernels.contains(type); }) &&
          std::ranges::all_of(needs.attends, [&](const AttendShape& shape) { return calibration.attends.contains(shape); });
 }
 
 Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& needs, int n_threads, Calibration known) {
   const int64_t buffer_bytes = beyond_caches(machine);
+  if (known.activations != needs.activations) known = {};
   known.n_threads = n_threads;
+  known.activations = needs.activations;
   const AttendAttrs plain = attrs_of(needs.attends.empty() ? AttendShape{} : needs.attends.front());
   std::vector<Rate> rates;
   if (known.node_seconds <= 0) {
@@ -120,10 +122,11 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
   for (const Type type : needs.types) {
     if (known.kernels.contains(type)) continue;
     KernelSpeed& kernel = known.kernels[type];
-    rates.push_back({&kernel.decode_gbps, [=] { return measure_decode_gbps(type, n_threads, buffer_bytes); }});
+    rates.push_back({&kernel.decode_gbps,
+                     [=, bits = needs.activations] { return measure_decode_gbps(type, n_threads, buffer_bytes, bits); }});
     for (const auto& [rate, n_tokens] : {std::pair{&kernel.short_gflops, kShortPrompt}, {&kernel.prefill_gflops, kLongPrompt}})
-      rates.push_back({rate, [=]() -> Result<double> {
-                         TRY_ASSIGN(const BlockSpeed block, measure_block(type, plain, n_threads, n_tokens));
+      rates.push_back({rate, [=, bits = needs.activations]() -> Result<double> {
+                         TRY_ASSIGN(const BlockSpeed block, measure_block(type, plain, n_threads, n_tokens, bits));
                          return block.linear_gflops;
                        }});
   }
@@ -144,8 +147,8 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
 }
 
 Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine,
-                              const CalibrationNeeds& needs, int n_threads) {
-  Calibration known = store.find(n_threads).value_or(Calibration{});
+                              const CalibrationNeeds& needs, int n_threads, Calibration known) {
+  if (known.node_seconds <= 0) known = store.find(n_threads, needs.activations).value_or(Calibration{});
   if (covers(known, needs)) return known;
   const Watch watch(env);
   TRY_ASSIGN(Calibration calibration, calibrate(machine, needs, n_threads, std::move(known)));

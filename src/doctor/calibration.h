@@ -15,6 +15,7 @@
 #include "base/env.h"
 #include "graph/graph.h"
 #include "hardware/measured_cache.h"
+#include "runtime/runtime.h"
 
 namespace lupo {
 
@@ -42,6 +43,7 @@ struct AttendSpeed {
 
 struct Calibration {
   int n_threads = 1;
+  ActivationBits activations = ActivationBits::chosen;
   double read_gbps = 0;     // plain reads
   double f32_gmacs = 0;     // multiply-adds on registers alone: how fast the cores ran
   double row_seconds = 0;   // of a prompt, per value of a norm or glu
@@ -57,21 +59,22 @@ struct Calibration {
 struct CalibrationNeeds {
   std::vector<Type> types{};
   std::vector<AttendShape> attends{};
+  ActivationBits activations = ActivationBits::chosen;
 };
-CalibrationNeeds needs_of(const Graph& graph);
+CalibrationNeeds needs_of(const Graph& graph, ActivationBits activations = ActivationBits::chosen);
 bool covers(const Calibration& calibration, const CalibrationNeeds& needs);
 
 // Measures what `known` lacks: about 1 s, and 0.5 s for each type and for each shape of attention.
 Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& needs, int n_threads, Calibration known = {});
 
-// Calibrations of this build on this machine, by number of threads, in a file of the user's cache. A file that is damaged, or of
-// another machine or build, counts as empty.
+// Calibrations of this build on this machine, by number of threads and form of activations, in a file of the user's cache. A file
+// that is damaged, or of another machine or build, counts as empty.
 class CalibrationStore {
  public:
   // `isa`: the instruction set in use, part of the machine's name.
   CalibrationStore(const Env& env, const Machine& machine, std::string_view isa);
-  std::optional<Calibration> find(int n_threads) const;
-  // Errors of AtomicFile; what other processes wrote since is kept, but for the same number of threads.
+  std::optional<Calibration> find(int n_threads, ActivationBits activations = ActivationBits::chosen) const;
+  // Errors of AtomicFile; what other processes wrote since is kept, but for the same threads and form.
   Result<void> put(const Calibration& calibration) const;
   const std::string& path() const { return path_; }
   const std::string& key() const { return key_; }  // machine, instruction set and build, for people and for records
@@ -81,10 +84,10 @@ class CalibrationStore {
   std::string key_;
 };
 
-// From the store what it has, the rest measured and, unless the machine was busy with other things, put there. A store that
-// cannot be written is done without.
-Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine, const CalibrationNeeds& needs,
-                              int n_threads);
+// From `known`, or where that is empty the store, what it has, the rest measured and, unless the machine was busy with other
+// things, put there. A store that cannot be written is done without.
+Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine,
+                              const CalibrationNeeds& needs, int n_threads, Calibration known = {});
 
 std::string to_json(const Calibration& calibration);
 // Error {hardware, bad-calibration} naming what is wrong.

@@ -10,7 +10,7 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "doctor/fit.h"
-#include "doctor/predict.h"
+#include "doctor/what_if.h"
 #include "hardware/bandwidth.h"
 #include "hardware/checks.h"
 #include "memory/checks.h"
@@ -24,6 +24,12 @@ namespace {
 // A short run: long enough for a steady decode on a small model, cut by time on a large one.
 constexpr int64_t kPrefillTokens = 128, kDecodeTokens = 32;
 constexpr double kRunSecondsMax = 2;
+constexpr double kQ8Bits = 8.5;  // of a value in q8_0, scale included
+#if defined(NDEBUG)
+constexpr bool kIsDebugBuild = false;
+#else
+constexpr bool kIsDebugBuild = true;
+#endif
 
 // "linear Q4_1 61 %, attend 20 %": where a decoded token's time goes.
 std::string where_time_goes(const std::vector<OpTime>& ops) {
@@ -65,7 +71,34 @@ Result<void> run_for_a_moment(const Model& model, const Machine& machine, const 
   return {};
 }
 
-Result<ModelExam> examine(const Model& model, Machine& machine, const DoctorRequest& request, std::vector<Finding>& findings) {
+// Of fixes, by planning and predicting again with each applied.
+struct Gains {
+  double q8_cache = 0, f16_cache = 0;  // at the end of the context
+  double usable_threads = 0, eight_bits = 0;
+};
+Gains gains_of(const Env& env, const Model& model, const Machine& machine, const DoctorRequest& request, const ModelExam& exam) {
+  WhatIf what_if(env, model, machine, request.isa);
+  RuntimeOptions now = request.runtime;
+  now.n_ctx = exam.n_ctx;
+  const auto gain = [&](int64_t depth, auto change) {
+    RuntimeOptions then = now;
+    change(then);
+    return what_if.gain(now, then, depth);
+  };
+  const auto cache = [](Type type) { return [type](RuntimeOptions& o) { o.k_type = o.v_type = type; }; };
+  const int64_t full = exam.n_ctx - 1, brief = std::min<int64_t>(kPrefillTokens, full);
+  Gains gains;
+  if (exam.bytes.kv > 0 && kv_bits(now) > kQ8Bits) gains.q8_cache = gain(full, cache(Type::q8_0));
+  if (now.k_type == Type::f32 || now.v_type == Type::f32) gains.f16_cache = gain(full, cache(Type::f16));
+  if (exam.n_threads != machine.usable_threads())
+    gains.usable_threads = gain(brief, [&](RuntimeOptions& o) { o.n_threads = machine.usable_threads(); });
+  if (now.activations == ActivationBits::chosen)
+    gains.eight_bits = gain(brief, [](RuntimeOptions& o) { o.activations = ActivationBits::eight; });
+  return gains;
+}
+
+Result<ModelExam> examine(const Env& env, const Model& model, Machine& machine, const DoctorRequest& request,
+                          std::vector<Finding>& findings) {
   TRY_ASSIGN(const Preview shown, preview(model, machine, request.runtime));
   ModelExam exam{.path = request.model,
                  .n_ctx = shown.graph.n_ctx,
@@ -86,6 +119,7 @@ Result<ModelExam> examine(const Model& model, Machine& machine, const DoctorRequ
   exam.roof_fraction = roof_fraction(exam.decode_gbps, machine.measured.read_gbps);
 
   const std::string name = printable(request.model, 400);
+  const Gains gains = exam.fits ? gains_of(env, model, machine, request, exam) : Gains{};
   MemoryUse memory{.bytes = exam.bytes,
                    .reserve_bytes = kReserveBytes,
                    .fits = exam.fits,
@@ -94,7 +128,8 @@ Result<ModelExam> examine(const Model& model, Machine& machine, const DoctorRequ
                    .n_ctx_train = exam.n_ctx_train,
                    .ctx_asked = request.runtime.n_ctx > 0,
                    .bytes_per_token = exam.bytes_per_token,
-                   .kv_bits = kv_bits(request.runtime)};
+                   .kv_bits = kv_bits(request.runtime),
+                   .q8_cache_gain = gains.q8_cache};
   if (!exam.fits)
     if (const auto fitting = what_fits(model, machine, request.runtime, exam.n_ctx); !fitting.empty())
       memory.fitting_flags = fitting.front().flags;
@@ -109,6 +144,10 @@ Result<ModelExam> examine(const Model& model, Machine& machine, const DoctorRequ
                                   .kv_bytes = exam.bytes.kv,
                                   .bytes_per_token = exam.bytes_per_token,
                                   .decode_gbps = exam.decode_gbps,
+                                  .f16_cache_gain = gains.f16_cache,
+                                  .usable_threads_gain = gains.usable_threads,
+                                  .eight_bits_gain = gains.eight_bits,
+                                  .is_debug_build = kIsDebugBuild,
                                   .where_time_goes = where_time_goes(exam.decode_ops)},
                                  name));
   const auto tokenizer = model.tokenizer();
@@ -184,7 +223,7 @@ Result<Diagnosis> diagnose(const Env& env, const DoctorRequest& request) {
 
   if (!request.model.empty()) {
     TRY_ASSIGN(const Model model, Model::open(request.model));
-    TRY_ASSIGN(d.exam, examine(model, d.machine, request, d.findings));
+    TRY_ASSIGN(d.exam, examine(env, model, d.machine, request, d.findings));
   }
   const std::optional<CpuTimes> after = read_cpu_times(env);
   HardwareUse use{.isa = request.isa,

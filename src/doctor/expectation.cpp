@@ -59,15 +59,16 @@ RunOutcome judge_run(const Env& env, const CalibrationStore& store, const Calibr
     PhaseOutcome out{.result = {interval_of(predicted, spread), m.tps, m.roof_fraction}, .verdict = {}};
     out.verdict = judge(out.result, circumstances, calibration, name);
     if (history && circumstances.are_quiet())
-      (void)history->add({machine_name(store, calibration.n_threads), model_name(engine.model()), m.phase, m.n, m.depth, predicted,
-                          m.tps});
+      (void)history->add(
+          {machine_name(store, calibration.n_threads), model_name(engine.model()), m.phase, m.n, m.depth, predicted, m.tps});
     return out;
   };
   RunOutcome run;
   if (facts.n_prefill >= kPrefillMin)
-    run.prefill = outcome({Phase::prefill, facts.n_prefill, facts.prefill_depth,
-                           prefill_seconds(engine.graph(), calibration, facts.n_prefill, facts.prefill_depth), facts.prefill_tps, 0},
-                          spreads.prefill);
+    run.prefill =
+        outcome({Phase::prefill, facts.n_prefill, facts.prefill_depth,
+                 prefill_seconds(engine.graph(), calibration, facts.n_prefill, facts.prefill_depth), facts.prefill_tps, 0},
+                spreads.prefill);
   if (facts.n_decode >= kDecodeMin && !facts.is_speculated)
     run.decode = outcome({Phase::decode, 1, facts.decode_depth, decode_seconds(engine.graph(), calibration, facts.decode_depth),
                           facts.decode_tps, facts.roof_fraction},

@@ -30,7 +30,7 @@ struct RunFacts {
   double prefill_tps = 0;                    // 0: none was measured
   int64_t n_decode = 0, decode_depth = 0;    // tokens, and in the context in the middle of them
   double decode_tps = 0;
-  double roof_fraction = 0;  // of the read bandwidth, in the decode
+  double roof_fraction = 0;    // of the read bandwidth, in the decode
   bool is_speculated = false;  // steps ran more than a token: says nothing of a plain decode
 };
 
@@ -42,7 +42,8 @@ struct RunOutcome {
   std::optional<PhaseOutcome> prefill{}, decode{};  // of phases long enough to judge
 };
 
-// Judges a run beside what the calibration says and, when nothing disturbed it, notes it in the history. `model_name`: for commands.
+// Judges a run beside what the calibration says and, when nothing disturbed it, notes it in the history. `model_name`: for
+// commands.
 RunOutcome judge_run(const Env& env, const CalibrationStore& store, const Calibration& calibration, const Engine& engine,
                      const RunFacts& facts, const Circumstances& circumstances, const std::string& model_name);
 

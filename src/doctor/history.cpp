@@ -63,13 +63,15 @@ Result<History> History::open(const std::string& path) {
   History history(db);
   if (opened != SQLITE_OK) return failure(db, fmt::format("{} cannot be opened", path));
   sqlite3_busy_timeout(db, kBusyMs);
-  if (sqlite3_exec(db, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) return failure(db, fmt::format("{} is no history", path));
+  if (sqlite3_exec(db, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return failure(db, fmt::format("{} is no history", path));
   return history;
 }
 
 Result<void> History::add(const PhaseRecord& record) {
-  Statement statement(db_.get(), "INSERT INTO phase (machine, model, phase, n, depth, predicted_tps, measured_tps)"
-                                 " VALUES (?, ?, ?, ?, ?, ?, ?)");
+  Statement statement(db_.get(),
+                      "INSERT INTO phase (machine, model, phase, n, depth, predicted_tps, measured_tps)"
+                      " VALUES (?, ?, ?, ?, ?, ?, ?)");
   statement.bind(record.machine);
   statement.bind(record.model);
   statement.bind(phase_name(record.phase));
@@ -82,8 +84,9 @@ Result<void> History::add(const PhaseRecord& record) {
 }
 
 Result<Spread> History::narrowed(Spread prior, std::string_view machine, std::string_view model, Phase phase) const {
-  Statement statement(db_.get(), "SELECT predicted_tps, measured_tps, model = ? FROM phase WHERE machine = ? AND phase = ?"
-                                 " ORDER BY id DESC LIMIT ?");
+  Statement statement(db_.get(),
+                      "SELECT predicted_tps, measured_tps, model = ? FROM phase WHERE machine = ? AND phase = ?"
+                      " ORDER BY id DESC LIMIT ?");
   statement.bind(model);
   statement.bind(machine);
   statement.bind(phase_name(phase));

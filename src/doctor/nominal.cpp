@@ -13,9 +13,9 @@ namespace {
 constexpr double kGpuShare = 0.68, kRamShare = 0.62, kDecodeDeviation = 0.24;
 constexpr double kTokenSeconds = 1.2e-3;  // launches and synchronisation
 constexpr double kFlopShare = 0.35, kPrefillDeviation = 0.40;
-constexpr double kGpuRoom = 0.94;           // of a card's memory: the driver, the display and the runtime have the rest
-constexpr double kUnifiedRoom = 0.75;       // of a unified memory that its GPU may have by default above 32 GiB
-constexpr double kUnifiedRoomSmall = 0.667; // up to there
+constexpr double kGpuRoom = 0.94;            // of a card's memory: the driver, the display and the runtime have the rest
+constexpr double kUnifiedRoom = 0.75;        // of a unified memory that its GPU may have by default above 32 GiB
+constexpr double kUnifiedRoomSmall = 0.667;  // up to there
 
 double per_second(double amount, double giga_rate) { return amount > 0 ? amount / (giga_rate * 1e9) : 0; }
 
@@ -39,7 +39,8 @@ NominalMachine nominal_of(const Machine& machine) {
   nominal.gpu = n > 1 ? fmt::format("{} × {}", n, fastest->name) : fastest->name;
   nominal.gpu_gbps = fastest->nominal_gbps;
   nominal.gpu_tflops = fastest->nominal_tflops;
-  nominal.basis = fastest->nominal_basis + (nominal.basis.empty() || nominal.basis == fastest->nominal_basis ? "" : "; " + nominal.basis);
+  nominal.basis =
+      fastest->nominal_basis + (nominal.basis.empty() || nominal.basis == fastest->nominal_basis ? "" : "; " + nominal.basis);
   if (fastest->shared_memory) {
     const int64_t all = machine.ram.total_bytes;
     const double share = all > 32 * (int64_t{1} << 30) ? kUnifiedRoom : kUnifiedRoomSmall;
@@ -78,9 +79,9 @@ std::optional<NominalSpeeds> predict_nominal(const Graph& graph, const Placement
     const double tps = kFlopShare * machine.gpu_tflops * 1e12 / (2 * params_active);
     speeds.prediction.prefill.push_back({n, interval_of(tps, {0, kPrefillDeviation})});
   }
-  speeds.basis = fmt::format("table, not measured: {}; 8 of 10 engines reach {:.0f} to {:.0f} % of the stated bandwidth",
-                             machine.basis, 100 * kGpuShare * std::exp(-1.2816 * kDecodeDeviation),
-                             100 * kGpuShare * std::exp(1.2816 * kDecodeDeviation));
+  speeds.basis =
+      fmt::format("table, not measured: {}; 8 of 10 engines reach {:.0f} to {:.0f} % of the stated bandwidth", machine.basis,
+                  100 * kGpuShare * std::exp(-1.2816 * kDecodeDeviation), 100 * kGpuShare * std::exp(1.2816 * kDecodeDeviation));
   return speeds;
 }
 

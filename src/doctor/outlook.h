@@ -35,7 +35,7 @@ inline constexpr std::array<Use, 4> kUses = {{
 const Use* find_use(std::string_view name);  // null: there is none of that name
 
 struct UseOutlook {
-  Use use;                 // cut to the context
+  Use use;                   // cut to the context
   Interval first_token_s{};  // from the prompt to the first token of the answer
   Interval answer_tps{};     // of all sequences together
 };

@@ -12,8 +12,8 @@ namespace {
 constexpr double kTail = 1.2816;  // deviations that 10 % of a normal distribution lie beyond
 // Of models held out (tests/real/predict_real_test.cpp), on a machine at rest.
 constexpr double kDecodeDeviation = 0.08, kPrefillDeviation = 0.10;
-constexpr int64_t kFewTokens = 8;      // a step of fewer reads weights as a single token does
-constexpr int64_t kShortTokens = 64;   // a step of up to so many has the rate of a short prompt
+constexpr int64_t kFewTokens = 8;     // a step of fewer reads weights as a single token does
+constexpr int64_t kShortTokens = 64;  // a step of up to so many has the rate of a short prompt
 
 bool has_fixed_state(Op op) { return op == Op::conv || op == Op::scan || op == Op::delta; }
 bool has_weights(Op op) { return op == Op::linear || op == Op::linear_heads || op == Op::moe; }
@@ -73,7 +73,8 @@ double step_seconds(const Graph& graph, const Calibration& calibration, int64_t 
     }
     if (node.op() == Op::attend) {
       const AttendSpeed speed = attend_of(graph, node, calibration);
-      const double reading = per_second(cost.state_bytes, speed.decode_gbps), computing = per_second(cost.flops, speed.prefill_gflops);
+      const double reading = per_second(cost.state_bytes, speed.decode_gbps),
+                   computing = per_second(cost.flops, speed.prefill_gflops);
       seconds += static_cast<double>(n_seq) * (n_tokens < kFewTokens ? reading : computing);
     }
     // A state is read and written; its products are rows', of vectors, not of matrices.

@@ -1,8 +1,6 @@
 #include "doctor/verdict.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,16 +10,11 @@
 namespace lupo {
 namespace {
 
-constexpr double kAtTheWall = 0.85;      // of the read bandwidth: nothing but fewer bytes would help
+constexpr double kAtTheWall = 0.85;  // of the read bandwidth: nothing but fewer bytes would help
 constexpr double kOthersBusy = 0.10, kSteal = 0.05;
-constexpr double kSlower = 0.80;         // of a rate when it was calibrated
-constexpr double kFaultShare = 0.02;     // of a run's time, at kDiskFault each
-constexpr double kDiskFault = 1e-4;      // seconds: a page from a good disk
-
-double cpu_seconds(const rusage& usage) {
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
+constexpr double kSlower = 0.80;      // of a rate when it was calibrated
+constexpr double kFaultShare = 0.02;  // of a run's time, at kDiskFault each
+constexpr double kDiskFault = 1e-4;   // seconds: a page from a good disk
 
 bool reads_the_disk(const Circumstances& c) { return static_cast<double>(c.major_faults) * kDiskFault > kFaultShare * c.seconds; }
 
@@ -36,7 +29,8 @@ PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, con
                   fmt::format("{} pages came from the disk again: the weights do not stay in memory", c.major_faults),
                   "end other programs, or take a smaller quantization  # lupo plan says what fits");
   if (c.steal > kSteal)
-    return broken(Layer::hardware, "cpu-steal", fmt::format("the hypervisor gave {:.0f} % of the processors to others", 100 * c.steal), "");
+    return broken(Layer::hardware, "cpu-steal",
+                  fmt::format("the hypervisor gave {:.0f} % of the processors to others", 100 * c.steal), "");
   if (c.others_busy > kOthersBusy)
     return broken(Layer::hardware, "busy", fmt::format("other processes had {:.0f} % of the processors", 100 * c.others_busy),
                   "top  # shows which");
@@ -59,25 +53,20 @@ PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, con
 bool Circumstances::are_quiet() const { return others_busy <= kOthersBusy && steal <= kSteal && !reads_the_disk(*this); }
 
 Watch::Look Watch::look(const Env& env) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return {.times = read_cpu_times(env),
-          .own_seconds = cpu_seconds(usage),
-          .at_seconds = std::chrono::duration<double>(now).count(),
-          .major_faults = usage.ru_majflt};
+  return {.times = read_cpu_times(env), .own = own_use(), .at_seconds = std::chrono::duration<double>(now).count()};
 }
 
 Watch::Watch(const Env& env) : env_(env), begin_(look(env)) {}
 
 Circumstances Watch::seen() const {
   const Look end = look(env_);
-  Circumstances c{.seconds = end.at_seconds - begin_.at_seconds, .major_faults = end.major_faults - begin_.major_faults};
+  Circumstances c{.seconds = end.at_seconds - begin_.at_seconds, .major_faults = end.own.major_faults - begin_.own.major_faults};
   if (!begin_.times || !end.times) return c;
   const CpuLoad load = load_between(*begin_.times, *end.times);
-  const double ticks = end.times->busy + end.times->idle + end.times->steal - begin_.times->busy - begin_.times->idle -
-                       begin_.times->steal;
-  const double own_ticks = (end.own_seconds - begin_.own_seconds) * static_cast<double>(sysconf(_SC_CLK_TCK));
+  const double ticks =
+      end.times->busy + end.times->idle + end.times->steal - begin_.times->busy - begin_.times->idle - begin_.times->steal;
+  const double own_ticks = end.own.ticks - begin_.own.ticks;
   c.steal = load.steal;
   if (ticks > 0) c.others_busy = std::clamp(load.busy - own_ticks / ticks, 0.0, 1.0);
   return c;

@@ -15,11 +15,11 @@ namespace lupo {
 // What went on in the machine during a run.
 struct Circumstances {
   double seconds = 0;
-  double others_busy = 0;     // share of all processors' time that other processes had
-  double steal = 0;           // that the hypervisor gave to other guests
-  int64_t major_faults = 0;   // of this process: pages that were read from the disk
-  double read_gbps = 0;       // right after; 0: not measured
-  double f32_gmacs = 0;       // likewise
+  double others_busy = 0;    // share of all processors' time that other processes had
+  double steal = 0;          // that the hypervisor gave to other guests
+  int64_t major_faults = 0;  // of this process: pages that were read from the disk
+  double read_gbps = 0;      // right after; 0: not measured
+  double f32_gmacs = 0;      // likewise
 
   bool are_quiet() const;  // nobody took anything away, nothing came from the disk
 };
@@ -33,8 +33,8 @@ class Watch {
  private:
   struct Look {
     std::optional<CpuTimes> times;
-    double own_seconds = 0, at_seconds = 0;
-    int64_t major_faults = 0;
+    OwnUse own;
+    double at_seconds = 0;
   };
   static Look look(const Env& env);
   const Env& env_;

@@ -25,6 +25,16 @@ void check_cores(const Machine& machine, std::vector<Finding>& findings) {
                                fmt::format("taskset -c 0-{} lupo …  # or raise the cpuset of the container", cpu.n_online - 1)));
 }
 
+// Governors that keep the clock low by themselves; others raise it under load.
+void check_governor(const Machine& machine, std::vector<Finding>& findings) {
+  const std::string& governor = machine.cpu.governor;
+  if (governor != "powersave" && governor != "conservative" && governor != "userspace") return;
+  // intel_pstate and amd-pstate in active mode have a "powersave" that does raise it; what it costs there is small.
+  findings.push_back(finding("governor-slow", governor == "powersave" ? Severity::info : Severity::warning,
+                             "the frequency governor saves power: the cores may not run as fast as they could",
+                             fmt::format("scaling_governor is {}", governor), 0, "sudo cpupower frequency-set -g performance"));
+}
+
 void check_isa(const Machine& machine, const HardwareUse& use, std::vector<Finding>& findings) {
   if (!use.isa.empty() && !use.isa_best.empty() && use.isa != use.isa_best)
     findings.push_back(finding("isa-forced", Severity::warning,
@@ -56,6 +66,7 @@ void check_load(const HardwareUse& use, std::vector<Finding>& findings) {
 std::vector<Finding> check_hardware(const Machine& machine, const HardwareUse& use) {
   std::vector<Finding> findings;
   check_cores(machine, findings);
+  check_governor(machine, findings);
   check_isa(machine, use, findings);
   check_load(use, findings);
   const double roof = machine.measured.read_gbps;

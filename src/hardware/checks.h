@@ -24,7 +24,7 @@ inline constexpr double kRoofReached = 0.6;
 // Share of all processor time that others use, from which on figures suffer.
 inline constexpr double kBusy = 0.25;
 
-// Codes: quota-below-cores, affinity-below-cores, slow-isa, isa-forced, busy, cpu-steal, bandwidth-roof.
+// Codes: governor-slow, quota-below-cores, affinity-below-cores, slow-isa, isa-forced, busy, cpu-steal, bandwidth-roof.
 std::vector<Finding> check_hardware(const Machine& machine, const HardwareUse& use);
 
 }  // namespace lupo

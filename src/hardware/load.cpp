@@ -1,5 +1,8 @@
 #include "hardware/load.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -12,6 +15,14 @@ std::optional<CpuTimes> read_cpu_times(const Env& env) {
                                  &softirq, &steal);
   if (fields < 4) return std::nullopt;
   return CpuTimes{.busy = user + nice + system + irq + softirq, .idle = idle + iowait, .steal = steal};
+}
+
+OwnUse own_use() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  return {.ticks = (seconds(usage.ru_utime) + seconds(usage.ru_stime)) * static_cast<double>(sysconf(_SC_CLK_TCK)),
+          .major_faults = usage.ru_majflt};
 }
 
 CpuLoad load_between(const CpuTimes& before, const CpuTimes& after) {

@@ -13,6 +13,13 @@ struct CpuTimes {
 };
 std::optional<CpuTimes> read_cpu_times(const Env& env);
 
+// Of this process since it began (getrusage(2)).
+struct OwnUse {
+  double ticks = 0;            // of processors' time, as CpuTimes counts
+  long long major_faults = 0;  // pages that had to come from the disk
+};
+OwnUse own_use();
+
 // Fractions of the time between two looks, 0 … 1.
 struct CpuLoad {
   double busy = 0;   // by any process

@@ -17,11 +17,12 @@ Finding finding(std::string code, Severity severity, std::string what, std::stri
 void check_cache(const MemoryUse& use, const std::string& model, std::vector<Finding>& findings) {
   const double weights = static_cast<double>(use.bytes_per_token), kv = static_cast<double>(use.bytes.kv);
   if (use.kv_bits <= kQ8Bits || weights <= 0 || kv < 0.2 * weights) return;
-  findings.push_back(finding("cache-heavy", Severity::info, "with a full context the KV cache is much of what a token reads",
-                             fmt::format("{} of cache beside {} of weights at {} tokens", format_bytes(use.bytes.kv),
-                                         format_bytes(use.bytes_per_token), use.n_ctx),
-                             (weights + kv) / (weights + kv * kQ8Bits / use.kv_bits) - 1,
-                             fmt::format("lupo run {} --kv-type q8_0", model)));
+  findings.push_back(
+      finding("cache-heavy", Severity::info, "with a full context the KV cache is much of what a token reads",
+              fmt::format("{} of cache beside {} of weights at {} tokens", format_bytes(use.bytes.kv),
+                          format_bytes(use.bytes_per_token), use.n_ctx),
+              use.q8_cache_gain > 0 ? use.q8_cache_gain : (weights + kv) / (weights + kv * kQ8Bits / use.kv_bits) - 1,
+              fmt::format("lupo run {} --kv-type q8_0", model)));
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ struct MemoryUse {
   bool ctx_asked = false;       // the user chose n_ctx
   int64_t bytes_per_token = 0;  // weights read for a decoded token
   double kv_bits = 16;          // of a cached value
+  double q8_cache_gain =
+      0;  // relative gain of decode speed with a full cache of q8_0, predicted by planning again; 0 = not known
 };
 
 // Codes: does-not-fit, swapping, memory-tight, context-cut, cache-heavy. `model` is for the commands.

@@ -12,7 +12,9 @@ struct LayerBytes {
   int64_t experts = 0, rest = 0;  // weights; of the rest also the cache
 };
 
-bool is_expert_operand(const Node& node, size_t i) { return node.op() == Op::moe && i >= 2; }  // matrices and what belongs to them
+bool is_expert_operand(const Node& node, size_t i) {
+  return node.op() == Op::moe && i >= 2;
+}  // matrices and what belongs to them
 
 // [n_layer + 1]; an embedding table that is not the head too is left out, and returned in `table`.
 std::vector<LayerBytes> bytes_by_layer(const Graph& graph, int64_t n_layer, int64_t& table) {

@@ -1,8 +1,8 @@
 // What of a model lies on a GPU and what in the machine's memory, when both are there: by layers, as runtimes split models.
 //
 // Whole on the GPU where it fits. Else a mixture of experts keeps all layers there and leaves experts of the first layers in RAM;
-// others, and mixtures whose rest is too large, leave whole layers in RAM. The embedding table, of which a token reads one row, is
-// in RAM. Pure.
+// others, and mixtures whose rest is too large, leave whole layers in RAM. The embedding table, of which a token reads one row,
+// is in RAM. Pure.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +24,9 @@ struct TwoPools {
 };
 
 struct Placement {
-  int64_t n_layer = 0;             // blocks of the model
-  int64_t n_gpu_layers = 0;        // the last so many are on the GPU, and what follows them
-  int64_t n_ram_expert_layers = 0;  // experts of the first so many stay in RAM
+  int64_t n_layer = 0;                   // blocks of the model
+  int64_t n_gpu_layers = 0;              // the last so many are on the GPU, and what follows them
+  int64_t n_ram_expert_layers = 0;       // experts of the first so many stay in RAM
   int64_t gpu_bytes = 0, ram_bytes = 0;  // weights, cache, and scratch on the GPU where there is any of it
   bool fits = true;
 

@@ -18,11 +18,15 @@ struct RuntimeUse {
   int64_t kv_bytes = 0;         // of the full cache
   int64_t bytes_per_token = 0;  // weights read for a decoded token
   double decode_gbps = 0;       // 0 = none was run
+  // Relative gains of decode speed, predicted by planning again: with a cache of F16 at the end of the context, with as many
+  // threads as are of use, with activations of 8 bits. 0 = none, or not known.
+  double f16_cache_gain = 0, usable_threads_gain = 0, eight_bits_gain = 0;
+  bool is_debug_build = false;  // of lupo itself
   std::string where_time_goes;  // "linear Q4_1 61 %, attend 20 %"
 };
 
-// Codes: backend-ref, threads-too-many, threads-too-few, kv-f32, context-beyond-training, below-roof. `model` is for the
-// commands.
+// Codes: debug-build, eight-bit-activations, backend-ref, threads-too-many, threads-too-few, kv-f32, context-beyond-training,
+// below-roof. `model` is for the commands.
 std::vector<Finding> check_runtime(const Machine& machine, const RuntimeUse& use, const std::string& model);
 
 }  // namespace lupo

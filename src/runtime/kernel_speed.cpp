@@ -1,14 +1,12 @@
 #include "runtime/kernel_speed.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "base/file_pages.h"
 #include "graph/builder.h"
 #include "graph/ops/op.h"
 #include "memory/plan.h"
@@ -27,33 +25,6 @@ constexpr int64_t kWidth = 1024;     // whole blocks of every type
 constexpr int64_t kHeadsMax = 16;
 constexpr int64_t kCells = 2048;  // of a cache that a token attends to
 
-// Bytes in pages of the size that a mapped model has: translating their addresses is part of what reading weights costs, and
-// anonymous memory of huge pages would be read up to twice as fast.
-class FilePages {
- public:
-  FilePages(size_t size, std::byte value) : size_(size) {
-    const int fd = memfd_create("lupo", MFD_CLOEXEC);
-    if (fd >= 0 && ftruncate(fd, static_cast<off_t>(size)) == 0) {
-      void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-      if (mapped != MAP_FAILED) data_ = static_cast<std::byte*>(mapped);
-    }
-    if (fd >= 0) close(fd);
-    if (data_ == nullptr) heap_.resize(size);
-    std::fill_n(data_ != nullptr ? data_ : heap_.data(), size, value);
-  }
-  ~FilePages() {
-    if (data_ != nullptr) munmap(data_, size_);
-  }
-  FilePages(const FilePages&) = delete;
-  FilePages& operator=(const FilePages&) = delete;
-  const std::byte* data() const { return data_ != nullptr ? data_ : heap_.data(); }
-
- private:
-  size_t size_;
-  std::byte* data_ = nullptr;
-  std::vector<std::byte> heap_;  // where there is no such memory
-};
-
 // Of the runs of a graph in `seconds`, n_batch tokens each: the shortest time of the whole, and of each node when it is traced.
 // The shortest, since other processes only ever add.
 struct Timing {
@@ -61,24 +32,33 @@ struct Timing {
   std::vector<NodeTime> nodes{};
 };
 
-Result<Timing> time_graph(const Graph& graph, int n_threads, double seconds, bool trace, int64_t pos = 0) {
+struct TimingOptions {
+  int n_threads = 1;
+  double seconds = 0.1;
+  bool trace = false;
+  int64_t pos = 0;  // cells filled before the step
+  ActivationBits bits = ActivationBits::chosen;
+};
+
+Result<Timing> time_graph(const Graph& graph, const TimingOptions& options) {
   int64_t weight_bytes = 0;  // of the largest: all weights are the same bytes
   for (size_t i = 0; i < graph.tensors.size(); ++i)
     if (graph.tensors[i].life == Life::weight) weight_bytes = std::max(weight_bytes, graph.bytes_max(static_cast<TensorId>(i)));
   // Byte 0x3c makes small normal numbers of every type: 1.06 as a half, 0.011 as a float.
   const FilePages weights(static_cast<size_t>(weight_bytes), std::byte{0x3c});
-  TRY_ASSIGN(const std::unique_ptr<Backend> backend, make_cpu_backend(n_threads));
+  TRY_ASSIGN(const std::unique_ptr<Backend> backend, make_cpu_backend(options.n_threads, options.bits));
   TRY_ASSIGN(const Plan plan, plan_memory(graph, backend->caps(graph)));
-  TRY_ASSIGN(const std::unique_ptr<Program> program, backend->compile(graph, plan, [&](TensorId) { return weights.data(); }));
+  TRY_ASSIGN(const std::unique_ptr<Program> program,
+             backend->compile(graph, plan, [&](TensorId) { return weights.bytes().data(); }));
   std::vector<NodeTime> nodes;
-  if (trace) program->trace(&nodes);
+  if (options.trace) program->trace(&nodes);
 
   const std::vector<int32_t> tokens(static_cast<size_t>(graph.n_batch), 1);
-  if (pos > 0) {  // cells that were never written would all be one page of zeros
+  if (options.pos > 0) {  // cells that were never written would all be one page of zeros
     for (size_t i = 0; i < graph.tensors.size(); ++i)
       if (graph.tensors[i].life == Life::state) std::ranges::fill(program->state(static_cast<TensorId>(i)), std::byte{0x3c});
   }
-  const StepSequence sequence{0, static_cast<int32_t>(graph.n_batch), pos};
+  const StepSequence sequence{0, static_cast<int32_t>(graph.n_batch), options.pos};
   const int32_t output = static_cast<int32_t>(graph.n_batch - 1);
   Timing best;
   const auto start = Clock::now();
@@ -90,7 +70,7 @@ Result<Timing> time_graph(const Graph& graph, int n_threads, double seconds, boo
     best.seconds = std::min(best.seconds, elapsed);
     if (best.nodes.empty()) best.nodes = nodes;
     for (size_t i = 0; i < nodes.size(); ++i) best.nodes[i].seconds = std::min(best.nodes[i].seconds, nodes[i].seconds);
-  } while (std::chrono::duration<double>(Clock::now() - start).count() < seconds);
+  } while (std::chrono::duration<double>(Clock::now() - start).count() < options.seconds);
   return best;
 }
 
@@ -101,7 +81,7 @@ struct Chain {
 };
 
 // One token through it, in seconds.
-Result<double> time_chain(const Chain& chain, int n_threads, double seconds) {
+Result<double> time_chain(const Chain& chain, int n_threads, double seconds, ActivationBits bits = ActivationBits::chosen) {
   WeightTable table{{"token_embd.weight", {Type::f32, {{chain.n_in, kRowsOfTable, 1, 1}}}}};
   std::vector<std::string> names, full_names;
   for (int64_t i = 0; i < chain.n_linear; ++i) names.push_back("w" + std::to_string(i));
@@ -111,7 +91,7 @@ Result<double> time_chain(const Chain& chain, int n_threads, double seconds) {
   Value x = builder.embed("token_embd", chain.n_in, kRowsOfTable);
   for (const std::string& name : names) x = builder.linear(x, name, chain.n_out);
   TRY_ASSIGN(const Graph graph, builder.finish(builder.select_outputs(x)));
-  TRY_ASSIGN(const Timing timing, time_graph(graph, n_threads, seconds, false));
+  TRY_ASSIGN(const Timing timing, time_graph(graph, {.n_threads = n_threads, .seconds = seconds, .bits = bits}));
   return timing.seconds;
 }
 
@@ -157,11 +137,12 @@ Result<Graph> cache_graph(const AttendAttrs& heads, Type k_type, int64_t n_layer
   constexpr int64_t kNarrow = 32;
   const auto matrix = [](int64_t n_in, int64_t n_out) { return WeightInfo{Type::f32, {{n_in, n_out, 1, 1}}}; };
   const int64_t q = heads.n_head * heads.head_dim, k = heads.n_kv_head * heads.head_dim, v = heads.n_kv_head * heads.head_dim_v;
-  const WeightTable table{{"token_embd.weight", matrix(kNarrow, kRowsOfTable)}, {"q.weight", matrix(kNarrow, q)},
-                          {"k.weight", matrix(kNarrow, k)},                     {"v.weight", matrix(kNarrow, v)},
+  const WeightTable table{{"token_embd.weight", matrix(kNarrow, kRowsOfTable)},
+                          {"q.weight", matrix(kNarrow, q)},
+                          {"k.weight", matrix(kNarrow, k)},
+                          {"v.weight", matrix(kNarrow, v)},
                           {"o.weight", matrix(heads.n_head * heads.head_dim_v, kNarrow)}};
-  Builder builder(table,
-                  {.n_ctx = kCells, .n_batch = 1, .n_outputs = 1, .k_type = k_type, .v_type = k_type});
+  Builder builder(table, {.n_ctx = kCells, .n_batch = 1, .n_outputs = 1, .k_type = k_type, .v_type = k_type});
   Value x = builder.embed("token_embd", kNarrow, kRowsOfTable);
   for (int64_t i = 0; i < n_layer; ++i) {
     builder.at_layer(i);
@@ -174,16 +155,16 @@ Result<Graph> cache_graph(const AttendAttrs& heads, Type k_type, int64_t n_layer
 
 }  // namespace
 
-Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes) {
+Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes, ActivationBits bits) {
   const int64_t n_out = std::max<int64_t>(kWidth, weight_bytes / row_bytes(type, kWidth) / 64 * 64);
-  TRY_ASSIGN(const double seconds, time_chain({type, kWidth, n_out, 1}, n_threads, 0.05));
+  TRY_ASSIGN(const double seconds, time_chain({type, kWidth, n_out, 1}, n_threads, 0.05, bits));
   return static_cast<double>(n_out * row_bytes(type, kWidth)) / seconds / 1e9;
 }
 
-Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads, int64_t n_tokens) {
+Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads, int64_t n_tokens, ActivationBits bits) {
   n_tokens = std::clamp<int64_t>(n_tokens, 1, kPrefillTokensMax);
   TRY_ASSIGN(const Graph graph, block_graph(type, few_heads(heads), n_tokens));
-  TRY_ASSIGN(const Timing timing, time_graph(graph, n_threads, 0.1, true));
+  TRY_ASSIGN(const Timing timing, time_graph(graph, {.n_threads = n_threads, .trace = true, .bits = bits}));
   double linear_flops = 0, linear_seconds = 1e-9, attend_flops = 0, attend_seconds = 1e-9, rows = 0, row_seconds = 0;
   for (const NodeTime& time : timing.nodes) {
     const Node& node = graph.nodes[static_cast<size_t>(time.node)];
@@ -206,7 +187,7 @@ Result<double> measure_cache_gbps(const AttendAttrs& heads, Type k_type, int n_t
   for (size_t i = 0; i < one.tensors.size(); ++i)
     if (one.tensors[i].life == Life::state) layer_bytes += one.bytes_max(static_cast<TensorId>(i));
   TRY_ASSIGN(const Graph graph, cache_graph(plain, k_type, std::clamp<int64_t>(cache_bytes / layer_bytes, 1, 128)));
-  TRY_ASSIGN(const Timing timing, time_graph(graph, n_threads, 0.1, true, kCells - 1));
+  TRY_ASSIGN(const Timing timing, time_graph(graph, {.n_threads = n_threads, .trace = true, .pos = kCells - 1}));
   double bytes = 0, seconds = 1e-9;
   for (const NodeTime& time : timing.nodes) {
     const Node& node = graph.nodes[static_cast<size_t>(time.node)];

@@ -5,12 +5,13 @@
 #include "base/result.h"
 #include "graph/attrs.h"
 #include "quant/type.h"
+#include "runtime/backend/cpu/cpu_backend.h"
 
 namespace lupo {
 
 // 1e9 bytes a second of weights of a type: one token against a matrix that no cache holds. Takes about 0.05 s and weight_bytes
 // of memory; weight_bytes should be twice the last-level cache or more.
-Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes);
+Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes, ActivationBits bits = ActivationBits::chosen);
 
 // A prompt through one block, part by part.
 struct BlockSpeed {
@@ -20,7 +21,8 @@ struct BlockSpeed {
 };
 
 // n_tokens of prompt (1 … 256); the heads as in `heads`, at most 16; the cache F16. Takes about 0.1 s and 15 MB.
-Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads, int64_t n_tokens);
+Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads, int64_t n_tokens,
+                                 ActivationBits bits = ActivationBits::chosen);
 
 // 1e9 bytes a second of a cache of k_type that one token attends to: layers of 2048 cells, cache_bytes in all, which should be
 // twice the last-level cache or more. Takes about 0.1 s and cache_bytes of memory.

@@ -143,8 +143,7 @@ TEST(History, NarrowsAndMoves) {
     ASSERT_TRUE(history) << history.error().what;
     EXPECT_EQ(*history->n_records(), 0);
     EXPECT_NEAR(history->narrowed(prior, "m", "a", Phase::decode)->deviation, 0.2, 1e-12);
-    for (int i = 0; i < 20; ++i)
-      ASSERT_TRUE(history->add({"m", "a", Phase::decode, 1, 100, 100, i % 2 ? 81.0 : 79.0}));
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(history->add({"m", "a", Phase::decode, 1, 100, 100, i % 2 ? 81.0 : 79.0}));
     ASSERT_TRUE(history->add({"m", "a", Phase::decode, 1, 100, 100, 1}));  // an outlier
   }
   const Result<History> history = History::open(path);
@@ -176,10 +175,12 @@ TEST(Verdict, NamesTheLayer) {
   EXPECT_EQ(judged(100, 0.91, {}).code, "at-the-wall");
   EXPECT_EQ(judged(100, 0.91, {}).layer, Layer::hardware);
   EXPECT_EQ(judged(200, 0.5, {}).code, "faster");
-  const std::map<std::string, Circumstances> causes{
-      {"reread-from-disk", {.seconds = 1, .major_faults = 1000}}, {"cpu-steal", {.seconds = 1, .steal = 0.2}},
-      {"busy", {.seconds = 1, .others_busy = 0.5}},               {"cores-slower", {.seconds = 1, .f32_gmacs = 40}},
-      {"memory-slower", {.seconds = 1, .read_gbps = 10}},         {"slower", {.seconds = 1, .read_gbps = 30, .f32_gmacs = 80}}};
+  const std::map<std::string, Circumstances> causes{{"reread-from-disk", {.seconds = 1, .major_faults = 1000}},
+                                                    {"cpu-steal", {.seconds = 1, .steal = 0.2}},
+                                                    {"busy", {.seconds = 1, .others_busy = 0.5}},
+                                                    {"cores-slower", {.seconds = 1, .f32_gmacs = 40}},
+                                                    {"memory-slower", {.seconds = 1, .read_gbps = 10}},
+                                                    {"slower", {.seconds = 1, .read_gbps = 30, .f32_gmacs = 80}}};
   for (const auto& [code, circumstances] : causes) {
     const PhaseVerdict verdict = judged(50, 0.3, circumstances);
     EXPECT_EQ(verdict.code, code);

@@ -1,5 +1,5 @@
-// Held out: a machine calibrated on synthetic weights must foretell models that it has never seen, three real ones and three sizes
-// of one of them, and the memory that each takes.
+// Held out: a machine calibrated on synthetic weights must foretell models that it has never seen, three real ones and three
+// sizes of one of them, and the memory that each takes.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -76,7 +76,8 @@ class HeldOut : public testing::Test {
     TRY_ASSIGN(calibration_, calibrate(machine_, needs_of(graph), engine->n_threads(), std::move(calibration_)));
     const Spreads spreads = spreads_of(calibration_);
     const Interval decode = interval_of(1 / decode_seconds(graph, calibration_, kDepth + kDecoded / 2), spreads.decode);
-    const Interval prefill = interval_of(static_cast<double>(kPrompt) / prefill_seconds(graph, calibration_, kPrompt), spreads.prefill);
+    const Interval prefill =
+        interval_of(static_cast<double>(kPrompt) / prefill_seconds(graph, calibration_, kPrompt), spreads.prefill);
     TRY(warm_up(*engine));
     TRY_ASSIGN(const PrefillSpeed prefilled, measure_prefill(*engine, kPrompt, 0, {.repetitions = 3}));
     TRY_ASSIGN(const DecodeSpeed decoded, measure_decode(*engine, kDecoded, kDepth, 1, {.repetitions = 3}));

@@ -13,8 +13,8 @@
 #include "cli/model_facts.h"
 #include "cli/plan_on.h"
 #include "cli/verb.h"
-#include "doctor/fit.h"
 #include "doctor/expectation.h"
+#include "doctor/fit.h"
 #include "doctor/outlook.h"
 #include "hardware/devices.h"
 #include "quant/checks.h"
@@ -78,11 +78,13 @@ std::string why_no_speed(const Options& options, const RuntimeOptions& runtime) 
   return {};
 }
 
-Result<void> add_speed(const Machine& machine, const Model& model, const Options& options, Planned& planned) {
+Result<void> add_speed(const Machine& machine, const Model& model, const Options& options, const RuntimeOptions& runtime,
+                       Planned& planned) {
   const Graph& graph = planned.preview.graph;
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
   const CalibrationStore store(real_env(), machine, isa.in_use);
-  TRY_ASSIGN(const Calibration calibration, calibrate(real_env(), store, machine, needs_of(graph), planned.preview.n_threads));
+  TRY_ASSIGN(const Calibration calibration,
+             calibrate(real_env(), store, machine, needs_of(graph, runtime.activations), planned.preview.n_threads));
   const Narrowed narrowed = narrowed_by_history(real_env(), store, calibration, model);
   std::vector<int64_t> depths = curve_of(graph.n_ctx), prompts = depths;
   depths.insert(depths.begin(), std::min(kDecodeDepth, graph.n_ctx - 1));
@@ -117,7 +119,7 @@ Result<Planned> make_plan(const Machine& machine, const std::string& path, const
                                                        shown.available_bytes - kReserveBytes);
   }
   planned.basis = why_no_speed(options, runtime);
-  if (planned.basis.empty()) TRY(add_speed(machine, model, options, planned));
+  if (planned.basis.empty()) TRY(add_speed(machine, model, options, runtime, planned));
   return planned;
 }
 
@@ -134,22 +136,22 @@ Json to_json(const std::vector<SpeedAt>& speeds) {
 }
 
 Json to_json(const MemoryBytes& bytes) {
-  return {{"weights", bytes.weights}, {"kv", bytes.kv}, {"state", bytes.state}, {"scratch", bytes.scratch}, {"total", bytes.total()}};
+  return {
+      {"weights", bytes.weights}, {"kv", bytes.kv}, {"state", bytes.state}, {"scratch", bytes.scratch}, {"total", bytes.total()}};
 }
 
 void add_speed(const Planned& planned, Json& json) {
   json["predicted"] = {{"decode_tps", nullptr}, {"prefill_tps", nullptr}};
   if (!planned.calibration) return;
   const Prediction& p = planned.prediction;
-  json["predicted"] = {
-      {"decode_tps", p.decode.front().tps.middle},
-      {"prefill_tps", p.prefill.front().tps.middle},
-      {"decode_depth", p.decode.front().n},
-      {"prefill_n", p.prefill.front().n},
-      {"ceiling_tps", planned.calibration->read_gbps * 1e9 / static_cast<double>(planned.facts.bytes_per_token)},
-      {"share_of_runs_in_interval", 0.8},
-      {"decode", to_json(p.decode)},
-      {"prefill", to_json(p.prefill)}};
+  json["predicted"] = {{"decode_tps", p.decode.front().tps.middle},
+                       {"prefill_tps", p.prefill.front().tps.middle},
+                       {"decode_depth", p.decode.front().n},
+                       {"prefill_n", p.prefill.front().n},
+                       {"ceiling_tps", planned.calibration->read_gbps * 1e9 / static_cast<double>(planned.facts.bytes_per_token)},
+                       {"share_of_runs_in_interval", 0.8},
+                       {"decode", to_json(p.decode)},
+                       {"prefill", to_json(p.prefill)}};
   json["read_gbps"] = planned.calibration->read_gbps;
   json["uses"] = Json::array();
   for (const UseOutlook& use : planned.uses)
@@ -214,8 +216,8 @@ void print_curves(const Planned& planned) {
   if (!planned.uses.empty()) fmt::print("\n");
   for (const UseOutlook& u : planned.uses)
     fmt::print("  {:<6} {}{} tokens in, {} out: first token after {} s, then {} tok/s\n", u.use.name,
-               u.use.n_seq > 1 ? fmt::format("{} × ", u.use.n_seq) : "", u.use.n_prompt, u.use.n_answer, in_words(u.first_token_s),
-               in_words(u.answer_tps));
+               u.use.n_seq > 1 ? fmt::format("{} × ", u.use.n_seq) : "", u.use.n_prompt, u.use.n_answer,
+               in_words(u.first_token_s), in_words(u.answer_tps));
 }
 
 void print_plan(const Planned& planned) {
@@ -250,9 +252,7 @@ void print_plan(const Planned& planned) {
 
 // Those that fit first, of these the ones fast enough to read along, of these the one that knows most: parameters, then bits.
 void rank(std::vector<Planned>& plans) {
-  const auto is_usable = [](const Planned& p) {
-    return !p.calibration || p.prediction.decode.front().tps.middle >= kUsableTps;
-  };
+  const auto is_usable = [](const Planned& p) { return !p.calibration || p.prediction.decode.front().tps.middle >= kUsableTps; };
   std::ranges::stable_sort(plans, [&](const Planned& a, const Planned& b) {
     if (a.preview.fits != b.preview.fits) return a.preview.fits;
     if (is_usable(a) != is_usable(b)) return is_usable(a);
@@ -272,12 +272,14 @@ void print_ranking(const std::vector<Planned>& plans) {
                p.calibration ? in_words(p.prediction.decode.front().tps) : "",
                p.calibration ? in_words(p.prediction.prefill.front().tps) : "");
   }
-  fmt::print("\nranked: what fits, then what decodes at {:.0f} tok/s or more, then by parameters, then by bits a weight\n", kUsableTps);
+  fmt::print("\nranked: what fits, then what decodes at {:.0f} tok/s or more, then by parameters, then by bits a weight\n",
+             kUsableTps);
 }
 
 // For a machine that is described.
 Result<void> run_on(const Options& options) {
-  if (!options.more.empty()) return fail(Layer::cli, "usage", "--on plans one model at a time", "lupo plan MODEL --on \"RTX 4090\"");
+  if (!options.more.empty())
+    return fail(Layer::cli, "usage", "--on plans one model at a time", "lupo plan MODEL --on \"RTX 4090\"");
   TRY_ASSIGN(const Machine machine, machine_on(options.on));
   TRY_ASSIGN(const Model model, Model::open(options.engine.model));
   TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
@@ -332,8 +334,9 @@ Verb add_plan(CLI::App& root) {
       ->capture_default_str();
   app->add_option("--machine", options->machine_file,
                   "what would fit on the machine of this JSON file (\"machine\" of lupo doctor --json)");
-  app->add_option("--on", options->on,
-                  "plan for another machine, with its GPUs: \"RTX 4090 + DDR5-6000 64GB\", \"M4 Max 128GB\", machine.json, a record")
+  app->add_option(
+         "--on", options->on,
+         "plan for another machine, with its GPUs: \"RTX 4090 + DDR5-6000 64GB\", \"M4 Max 128GB\", machine.json, a record")
       ->excludes("--machine");
   app->add_flag("--json", options->json, "one JSON value");
   return {app, [options] { return run(*options); }};

@@ -31,6 +31,7 @@ struct Options {
 };
 
 struct Setup {
+  ActivationBits activations = ActivationBits::chosen;
   Machine machine;
   Engines engines;
   std::optional<ChatTemplate> chat_template;
@@ -56,6 +57,7 @@ Result<Setup> set_up(const Model& model, const Model* draft, const Options& opti
   TRY_ASSIGN(setup.machine, this_machine());
   TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine, model, setup.machine));
   TRY_ASSIGN(runtime, fitting_options(options.engine.model, model, setup.machine, runtime, options.shrinks, setup.notes));
+  setup.activations = runtime.activations;
   if (!is_raw) {
     TRY_ASSIGN(ChatTemplate chosen, ChatTemplate::choose(model.metadata(), options.chat_template));
     setup.chat_template = std::move(chosen);
@@ -123,7 +125,7 @@ Result<void> run(const Options& options) {
                             setup.engines.speculator());
   conversation.set_system(options.system);
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
-  Reporter reporter(*setup.engines.engine, setup.machine, isa.in_use, printable(options.engine.model, 400));
+  Reporter reporter(*setup.engines.engine, setup.activations, setup.machine, isa.in_use, printable(options.engine.model, 400));
   return prompt ? one_shot(conversation, reporter, options, *prompt, setup.notes)
                 : chat_loop(conversation, reporter, {options.n_predict, options.quiet});
 }
@@ -140,7 +142,8 @@ Verb add_run(CLI::App& root) {
       ->check(CLI::Range(int64_t{-1}, int64_t{1} << 31));
   app->add_option("--system", options->system, "system message");
   app->add_option("--chat-template", options->chat_template, "a built-in template's name, or a file");
-  app->add_flag("--fit", options->shrinks, "where the model does not fit: a shorter context or a smaller cache, instead of an error");
+  app->add_flag("--fit", options->shrinks,
+                "where the model does not fit: a shorter context or a smaller cache, instead of an error");
   app->add_flag("--raw", options->raw, "no chat template: the text goes to the model as it is");
   app->add_flag("--json", options->json, "one JSON value instead of the text");
   app->add_flag("-q,--quiet", options->quiet, "no decisions and no report on standard error");

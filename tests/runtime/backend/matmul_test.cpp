@@ -45,8 +45,7 @@ class MatmulTest : public testing::TestWithParam<const TypeInfo*> {
     if (kernels.quantizes) {
       for (int64_t t = 0; t < c.n_tokens; ++t) {
         isa.matmul.quantize(x.data() + t * c.k, quantized.view(), t);
-        std::ranges::copy(ReferenceRow(row_of(x, c.k, t), code_max(c.codes)).values(),
-                          effective.begin() + t * c.k);
+        std::ranges::copy(ReferenceRow(row_of(x, c.k, t), code_max(c.codes)).values(), effective.begin() + t * c.k);
       }
     }
     std::vector<float> y(static_cast<size_t>(stride * c.n_tokens), kUntouched);
@@ -129,9 +128,9 @@ TEST_P(MatmulTest, StaysNearTheProductOfUnroundedActivations) {
           const std::span activations = row_of(x, k, t);
           const Product expected = exact_product(row, activations);
           const double amax = std::abs(*std::ranges::max_element(activations, {}, [](float v) { return std::abs(v); }));
-          ASSERT_NEAR(
-              y[static_cast<size_t>(r + t * rows)], expected.value,
-              code_dot_tolerance(k, std::sqrt(mean_square), amax, code_max(codes_of_step(n_tokens))) + tolerance(kernels, k, expected.sum_abs))
+          ASSERT_NEAR(y[static_cast<size_t>(r + t * rows)], expected.value,
+                      code_dot_tolerance(k, std::sqrt(mean_square), amax, code_max(codes_of_step(n_tokens))) +
+                          tolerance(kernels, k, expected.sum_abs))
               << isa->name << " row " << r << " token " << t << " of " << n_tokens;
         }
       }
@@ -272,8 +271,8 @@ TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
       OwnedRows rows(k, n_tokens, codes);
       isa->matmul.quantize(x.data(), rows.view(), 1);
       const ReferenceRow expected(x, code_max(codes));
-      const RowRead got = n_tokens < kFewTokens ? read_chunks(rows.view(), 1, isa->matmul.has_words)
-                                                  : read_row(rows.view(), 1, isa->matmul);
+      const RowRead got =
+          n_tokens < kFewTokens ? read_chunks(rows.view(), 1, isa->matmul.has_words) : read_row(rows.view(), 1, isa->matmul);
       SCOPED_TRACE(testing::Message() << isa->name << " K " << k << " T " << n_tokens);
       EXPECT_EQ(got.code, expected.code);
       EXPECT_EQ(got.d, expected.d);

@@ -25,8 +25,8 @@ struct StepCodes {
   int n_digits;
   int64_t n_panel;
 };
-// `coarse`: 8 bits, however few tokens there are. A step of fewer than kFewTokens goes row by row with either, so that each of its
-// tokens has the bits that it has alone.
+// `coarse`: 8 bits, however few tokens there are. A step of fewer than kFewTokens goes row by row with either, so that each of
+// its tokens has the bits that it has alone.
 constexpr StepCodes codes_of_step(int64_t n_tokens, bool coarse = false) {
   const int n_digits = coarse || n_tokens > kFineTokens ? 1 : 2;
   return {n_digits, n_digits == 2 || n_tokens < kFewTokens ? kFewTokens : kFewTokensCoarse};
@@ -94,8 +94,8 @@ struct MatmulTable {
   MatmulKernels (*find)(Type type);
   int64_t (*scratch_bytes)(int64_t k);
   int64_t row_tile;  // rows of a panel: ranges that start at a multiple of it waste nothing
-  int code_bias;       // what is added to the codes of QuantizedRows::q
-  bool has_words;      // the form of 16-bit codes: words, else digits
+  int code_bias;     // what is added to the codes of QuantizedRows::q
+  bool has_words;    // the form of 16-bit codes: words, else digits
   // Row t of `out` from x[K].
   void (*quantize)(const float* x, const QuantizedRows& out, int64_t t);
   PeakKernels peak;

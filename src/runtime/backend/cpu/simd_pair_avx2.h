@@ -134,7 +134,8 @@ inline I32x16 dot_bytes(Codes64 w, const int8_t* a) {
 template <bool kWide, int /*kShortSums*/>
 inline I32x16 dot_quad_bytes(Codes128 w, const int8_t* a) {
   const I32x16 first = dot_bytes<kWide>(w.low, a);
-  return {add_digit(first.a, unsigned_codes<kWide>(w.high.a), a + 64), add_digit(first.b, unsigned_codes<kWide>(w.high.b), a + 96)};
+  return {add_digit(first.a, unsigned_codes<kWide>(w.high.a), a + 64),
+          add_digit(first.b, unsigned_codes<kWide>(w.high.b), a + 96)};
 }
 #else
 template <bool kWide>
