@@ -18,7 +18,7 @@ namespace lupo {
 struct Url {
   std::string scheme, host;  // "http", "127.0.0.1"; lower case, IPv6 without brackets
   int port = 0;
-  std::string base;  // "http://127.0.0.1:11434" and a path without a slash at its end; no user, query or fragment
+  std::string base{};  // "http://127.0.0.1:11434" and a path without a slash at its end; no user, query or fragment
 
   bool is_loopback() const;  // localhost, 127.0.0.0/8, ::1: the server runs on this machine
 };

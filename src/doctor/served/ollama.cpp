@@ -112,7 +112,9 @@ Result<void> describe_ollama(HttpClient& client, const std::string& model, Serve
   TRY(version.check());
   served.model = model;
   for (const char* path : {"/api/ps", "/api/tags"})
-    if (served.model.empty()) TRY_ASSIGN(served.model, first_name(client, path));
+    if (served.model.empty()) {
+      TRY_ASSIGN(served.model, first_name(client, path));
+    }
   if (served.model.empty())
     return fail(Layer::model, "no-model", fmt::format("{} has no model", client.url().base), "ollama pull qwen3:4b");
 

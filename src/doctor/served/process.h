@@ -18,11 +18,11 @@ namespace lupo {
 // What llama-server's flags say (also those that Ollama gives to the llama-server or runner that it starts), or the environment
 // variables that stand for them: tools/server/README.md of llama.cpp. Unknown = not given: the server chose.
 struct ServerFlags {
-  std::string model;
+  std::string model{};
   std::optional<int64_t> n_ctx{}, n_slots{}, n_threads{};
   std::optional<int64_t> n_gpu_layers{};  // "all" and "auto" are unknown
-  std::string k_type, v_type;             // "f16"
-  std::string flash_attention;            // "on", "off", "auto"
+  std::string k_type{}, v_type{};         // "f16"
+  std::string flash_attention{};          // "on", "off", "auto"
   std::optional<bool> jinja{}, mmap{};
 };
 ServerFlags parse_flags(std::span<const std::string> arguments, const std::map<std::string, std::string>& variables);
@@ -33,7 +33,7 @@ struct ServerProcess {
   std::map<std::string, std::string> variables{};   // OLLAMA_* and LLAMA_ARG_* alone
   ServerFlags flags{};
   std::optional<int64_t> resident_bytes{}, swapped_bytes{}, major_faults{};
-  std::string mapped_model;                         // a GGUF file in its memory map
+  std::string mapped_model{};                       // a GGUF file in its memory map
   std::optional<int64_t> faults_while_measured{};
 };
 

@@ -36,11 +36,11 @@ struct Served {
   ServerKind kind = ServerKind::openai;
   std::string url;
   bool same_host = false;  // the server runs on this machine
-  std::string version;
-  std::string model;         // as the server calls it
-  std::string path;          // of the model file, on the server's machine
-  std::string architecture;  // "llama"
-  std::string quantization;  // as the server calls it: "Q4_K_M"
+  std::string version{};
+  std::string model{};         // as the server calls it
+  std::string path{};          // of the model file, on the server's machine
+  std::string architecture{};  // "llama"
+  std::string quantization{};  // as the server calls it: "Q4_K_M"
   std::optional<int64_t> n_params{}, n_layers{}, n_ctx_train{};
   std::optional<int64_t> n_ctx{};    // tokens a conversation may have: of one slot
   std::optional<int64_t> n_slots{};  // requests at once
@@ -61,6 +61,8 @@ Result<void> measure_served(HttpClient& client, Served& served);
 
 // What stays unknown, in words, for people: "threads: the command line cannot be read".
 std::vector<std::string> unknown_of(const Served& served);
+// "Ollama 0.12.3 at http://127.0.0.1:11434: qwen3:4b".
+std::string to_line(const Served& served);
 // One JSON object; null for what is unknown.
 std::string to_json(const Served& served);
 
