@@ -89,8 +89,8 @@ std::string or_unknown(const std::optional<int64_t>& count) { return count ? fmt
 
 std::vector<LayerVerdict> layers_of(const Served& s, const Here* here) {
   const double gbps = here ? decode_gbps(s, *here) : 0, roof = here ? here->machine.measured.read_gbps : 0;
-  std::string hardware = here ? fmt::format("reads {:.1f} GB/s ({})", roof, here->machine.threads_reason())
-                              : "another machine: unknown";
+  std::string hardware =
+      here ? fmt::format("reads {:.1f} GB/s ({})", roof, here->machine.threads_reason()) : "another machine: unknown";
   if (gbps > 0) hardware = fmt::format("{:.1f} of {:.1f} GB/s in a decode, {}", gbps, roof, here->machine.threads_reason());
   std::string memory = s.loaded_bytes ? format_bytes(*s.loaded_bytes) + " loaded" : "";
   if (s.gpu_bytes) memory += fmt::format(", {} of it on a GPU", format_bytes(*s.gpu_bytes));
@@ -123,8 +123,8 @@ std::string verdict_of(const Diagnosis& d, const Here* here) {
   if (s.run && here && here->decode.middle > 0)
     speed = fmt::format("{:.0f} % of what this machine can do with this file; ", 100 * s.run->decode_tps / here->decode.middle);
   if (!d.stuck_on) return speed + "nothing that can be seen limits this model";
-  const auto first = std::find_if(d.findings.begin(), d.findings.end(),
-                                  [&](const Finding& f) { return f.layer == *d.stuck_on && f.limits; });
+  const auto first =
+      std::find_if(d.findings.begin(), d.findings.end(), [&](const Finding& f) { return f.layer == *d.stuck_on && f.limits; });
   return fmt::format("{}stuck on {}{}{}", speed, layer_name(*d.stuck_on), first == d.findings.end() ? "" : ": ",
                      first == d.findings.end() ? "" : first->what);
 }

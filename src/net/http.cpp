@@ -101,7 +101,8 @@ struct HttpClient::Handle {
   ~Handle() { curl_easy_cleanup(curl); }
 };
 
-HttpClient::HttpClient(Url url) : url_(std::move(url)), handle_(std::make_unique<Handle>()) {}
+HttpClient::HttpClient(Url url, double seconds_max)
+    : url_(std::move(url)), seconds_max_(seconds_max), handle_(std::make_unique<Handle>()) {}
 HttpClient::~HttpClient() = default;
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
@@ -119,8 +120,9 @@ Result<HttpAnswer> HttpClient::post(const std::string& path, const std::string& 
   return perform(path, &json, limits, on_part);
 }
 
-Result<HttpAnswer> HttpClient::perform(const std::string& path, const std::string* json, const HttpLimits& limits,
+Result<HttpAnswer> HttpClient::perform(const std::string& path, const std::string* json, HttpLimits limits,
                                        const OnPart& on_part) {
+  limits.seconds = std::min(limits.seconds, seconds_max_);
   CURL* curl = handle_->curl;
   const std::string address = url_.base + path;
   if (!curl) return fail(Layer::memory, "out-of-memory", "libcurl could not start", "end other programs");

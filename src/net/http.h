@@ -26,8 +26,8 @@ struct Url {
 Result<Url> parse_url(std::string_view text);
 
 struct HttpLimits {
-  double seconds = 10;                  // of the whole exchange
-  size_t bytes = size_t{16} << 20;      // of the answer's body
+  double seconds = 10;              // of the whole exchange
+  size_t bytes = size_t{16} << 20;  // of the answer's body
 };
 
 struct HttpAnswer {
@@ -39,7 +39,8 @@ struct HttpAnswer {
 // One connection, kept open. Not thread-safe.
 class HttpClient {
  public:
-  explicit HttpClient(Url url);
+  // No exchange takes longer than seconds_max, whatever its limits say.
+  explicit HttpClient(Url url, double seconds_max = 600);
   ~HttpClient();
   HttpClient(HttpClient&&) noexcept;
   HttpClient& operator=(HttpClient&&) noexcept;
@@ -55,8 +56,9 @@ class HttpClient {
 
  private:
   struct Handle;
-  Result<HttpAnswer> perform(const std::string& path, const std::string* json, const HttpLimits& limits, const OnPart& on_part);
+  Result<HttpAnswer> perform(const std::string& path, const std::string* json, HttpLimits limits, const OnPart& on_part);
   Url url_;
+  double seconds_max_;
   std::unique_ptr<Handle> handle_;
 };
 

@@ -26,11 +26,11 @@ class Answer {
   static Result<Answer> of_text(const std::string& where, const std::string& json);
 
   // Nothing when absent, null or wrong.
-  std::optional<int64_t> count(Path path) const;   // 0 … 2^53
-  std::optional<double> number(Path path) const;   // finite, not negative
+  std::optional<int64_t> count(Path path) const;  // 0 … 2^53
+  std::optional<double> number(Path path) const;  // finite, not negative
   std::optional<bool> boolean(Path path) const;
   std::optional<std::string> text(Path path) const;  // valid UTF-8
-  std::vector<Answer> list(Path path) const;       // of the first 1000 elements
+  std::vector<Answer> list(Path path) const;         // of the first 1000 elements
   bool has(Path path) const;
   std::vector<std::string> keys(Path path) const;  // of an object
 

@@ -13,12 +13,12 @@
 namespace lupo {
 namespace {
 
-constexpr double kReusedFew = 0.5;        // of a prompt that was just read
-constexpr int64_t kPromptJudged = 32;     // tokens: a shorter one proves nothing about a cache
-constexpr int64_t kContextGoal = 16384;   // tokens: what a document or an agent's tools need, where the model can
-constexpr double kSwappedShare = 0.02;    // of the process: what it no longer uses may lie there
-constexpr int64_t kFaultsMany = 200;      // pages from the disk while a few hundred tokens ran
-constexpr double kGainMax = 9;            // of an estimate: nobody believes more
+constexpr double kReusedFew = 0.5;       // of a prompt that was just read
+constexpr int64_t kPromptJudged = 32;    // tokens: a shorter one proves nothing about a cache
+constexpr int64_t kContextGoal = 16384;  // tokens: what a document or an agent's tools need, where the model can
+constexpr double kSwappedShare = 0.02;   // of the process: what it no longer uses may lie there
+constexpr int64_t kFaultsMany = 200;     // pages from the disk while a few hundred tokens ran
+constexpr double kGainMax = 9;           // of an estimate: nobody believes more
 
 using Findings = std::vector<Finding>;
 
@@ -37,10 +37,12 @@ void check_context(const Served& s, Findings& findings) {
   if (!n_ctx || *n_ctx <= 0 || !s.n_ctx_train) return;
   const std::string evidence = fmt::format("{} tokens, trained for {}", *n_ctx, *s.n_ctx_train);
   const auto words = [&](int64_t tokens) {
-    return say(s, {.modelfile = fmt::format("PARAMETER num_ctx {}", tokens),
-                   .variable = fmt::format("OLLAMA_CONTEXT_LENGTH={}", tokens),
-                   .flags = fmt::format("-c {}", tokens * std::max<int64_t>(1, flags ? flags->n_slots.value_or(1) : s.n_slots.value_or(1))),
-                   .otherwise = fmt::format("start the server with a context of {} tokens (vLLM: --max-model-len {})", tokens, tokens)});
+    return say(
+        s,
+        {.modelfile = fmt::format("PARAMETER num_ctx {}", tokens),
+         .variable = fmt::format("OLLAMA_CONTEXT_LENGTH={}", tokens),
+         .flags = fmt::format("-c {}", tokens * std::max<int64_t>(1, flags ? flags->n_slots.value_or(1) : s.n_slots.value_or(1))),
+         .otherwise = fmt::format("start the server with a context of {} tokens (vLLM: --max-model-len {})", tokens, tokens)});
   };
   if (*n_ctx > *s.n_ctx_train) {
     findings.push_back({Layer::runtime, "context-beyond-training", Severity::warning,
@@ -52,10 +54,11 @@ void check_context(const Served& s, Findings& findings) {
   const int64_t n_slots = s.n_slots.value_or(1);
   const bool is_split = s.kind == ServerKind::llama_server && n_slots > 1 && flags && flags->n_ctx && *flags->n_ctx >= 2 * *n_ctx;
   if (is_split && *n_ctx < *s.n_ctx_train)
-    findings.push_back({Layer::runtime, "slots-split-context", Severity::warning,
-                        "parallel slots split the context: a conversation gets a part of what -c says",
-                        fmt::format("-c {} over {} slots: {} tokens each, trained for {}", *flags->n_ctx, n_slots, *n_ctx, *s.n_ctx_train), 0,
-                        with_flags(s, fmt::format("-c {} -np 1", std::min(*flags->n_ctx, *s.n_ctx_train)))});
+    findings.push_back(
+        {Layer::runtime, "slots-split-context", Severity::warning,
+         "parallel slots split the context: a conversation gets a part of what -c says",
+         fmt::format("-c {} over {} slots: {} tokens each, trained for {}", *flags->n_ctx, n_slots, *n_ctx, *s.n_ctx_train), 0,
+         with_flags(s, fmt::format("-c {} -np 1", std::min(*flags->n_ctx, *s.n_ctx_train)))});
   else if (*n_ctx <= 4096 && *n_ctx < *s.n_ctx_train)
     findings.push_back({Layer::runtime, "context-default", Severity::warning,
                         s.kind == ServerKind::ollama
@@ -93,10 +96,10 @@ void check_flags(const Served& s, Findings& findings) {
                         "--flash-attn off on the command line", 0,
                         say(s, {.modelfile = "", .variable = "OLLAMA_FLASH_ATTENTION=1", .flags = "-fa on", .otherwise = ""})});
   if (flags->k_type == "f32" || flags->v_type == "f32")
-    findings.push_back({Layer::runtime, "kv-f32", Severity::warning,
-                        "the KV cache keeps 32 bits a value, which nobody can tell from 16",
-                        fmt::format("cache types {} and {}", printable(flags->k_type, 20), printable(flags->v_type, 20)), 0,
-                        say(s, {.modelfile = "", .variable = "OLLAMA_KV_CACHE_TYPE=f16", .flags = "-ctk f16 -ctv f16", .otherwise = ""})});
+    findings.push_back(
+        {Layer::runtime, "kv-f32", Severity::warning, "the KV cache keeps 32 bits a value, which nobody can tell from 16",
+         fmt::format("cache types {} and {}", printable(flags->k_type, 20), printable(flags->v_type, 20)), 0,
+         say(s, {.modelfile = "", .variable = "OLLAMA_KV_CACHE_TYPE=f16", .flags = "-ctk f16 -ctv f16", .otherwise = ""})});
   // Ollama renders its own templates, and turns this one off for its llama-server on purpose.
   if (s.kind == ServerKind::llama_server && flags->jinja == false)
     findings.push_back({Layer::runtime, "jinja-off", Severity::warning,
@@ -106,27 +109,27 @@ void check_flags(const Served& s, Findings& findings) {
 
 void check_prefix_cache(const Served& s, Findings& findings) {
   if (!s.run || !s.run->reused || *s.run->reused >= kReusedFew || s.run->n_prompt < kPromptJudged) return;
-  findings.push_back(
-      {Layer::runtime, "prefix-cache-missed", Severity::warning,
-       "the same prompt again was read again: every turn of a conversation pays for all turns before it",
-       fmt::format("{} tokens, of which {:.0f} % were kept{}", s.run->n_prompt, 100 * *s.run->reused,
-                   s.kind == ServerKind::llama_server ? "" : ", as their times tell"),
-       0,
-       say(s, {.modelfile = "",
-               .variable = "OLLAMA_NUM_PARALLEL=1",
-               .flags = "--cache-prompt --swa-full",
-               .otherwise = "turn on the server's prefix cache (vLLM: --enable-prefix-caching)"})});
+  findings.push_back({Layer::runtime, "prefix-cache-missed", Severity::warning,
+                      "the same prompt again was read again: every turn of a conversation pays for all turns before it",
+                      fmt::format("{} tokens, of which {:.0f} % were kept{}", s.run->n_prompt, 100 * *s.run->reused,
+                                  s.kind == ServerKind::llama_server ? "" : ", as their times tell"),
+                      0,
+                      say(s, {.modelfile = "",
+                              .variable = "OLLAMA_NUM_PARALLEL=1",
+                              .flags = "--cache-prompt --swa-full",
+                              .otherwise = "turn on the server's prefix cache (vLLM: --enable-prefix-caching)"})});
 }
 
 void check_speed(const Served& s, const Here& here, Findings& findings) {
   if (!s.run || s.is_busy) return;
   const auto compare = [&](double got, const Here::Speed& expected, const char* code, const char* what, bool is_decode) {
     if (got <= 0 || expected.low <= 0 || got >= expected.low) return;
-    findings.push_back({Layer::runtime, code, Severity::warning,
-                        fmt::format("{} at {:.0f} % of what this machine can do with the same file", what, 100 * got / expected.middle),
-                        fmt::format("{:.1f} tok/s, lupo is predicted to do {:.1f} and at least {:.1f}", got, expected.middle, expected.low),
-                        is_decode ? std::min(kGainMax, expected.middle / got - 1) : 0,
-                        fmt::format("lupo run {}", plain_or(s.path, "MODEL.gguf")), is_decode});
+    findings.push_back(
+        {Layer::runtime, code, Severity::warning,
+         fmt::format("{} at {:.0f} % of what this machine can do with the same file", what, 100 * got / expected.middle),
+         fmt::format("{:.1f} tok/s, lupo is predicted to do {:.1f} and at least {:.1f}", got, expected.middle, expected.low),
+         is_decode ? std::min(kGainMax, expected.middle / got - 1) : 0,
+         fmt::format("lupo run {}", plain_or(s.path, "MODEL.gguf")), is_decode});
   };
   compare(s.run->decode_tps, here.decode, "below-this-machine", "it decodes", true);
   compare(s.run->prefill_tps, here.prefill, "prefill-below-this-machine", "it reads prompts", false);
@@ -140,7 +143,8 @@ void check_gpu(const Served& s, const Here* here, Findings& findings) {
   if (*s.gpu_bytes == 0)
     findings.push_back({Layer::hardware, "on-cpu", Severity::info,
                         "the model runs on the processor alone: right without a GPU, and a fault with one", evidence, 0,
-                        s.kind == ServerKind::ollama ? "journalctl -u ollama | grep -i gpu  # why a GPU was not used" : "", false});
+                        s.kind == ServerKind::ollama ? "journalctl -u ollama | grep -i gpu  # why a GPU was not used" : "",
+                        false});
   if (*s.gpu_bytes == 0 || on_cpu <= *s.loaded_bytes / 50) return;
   double share = 0;
   if (here && s.run && here->machine.measured.read_gbps > 0 && s.is_moe == false)

@@ -20,15 +20,15 @@ struct Here {
   Machine machine;              // with measured.read_gbps
   int64_t bytes_per_token = 0;  // weights read for a decoded token; 0 = not known
   Speed decode{}, prefill{};
-  bool file_was_read = false;   // then its checks say more of model and quantization than names do
+  bool file_was_read = false;  // then its checks say more of model and quantization than names do
 };
 
 // 1e9 weight bytes a second that the measured decode read from this machine's memory; 0 when unknown, or when a GPU did it.
 double decode_gbps(const Served& served, const Here& here);
 
 // Codes: runtime: context-default, context-beyond-training, slots-split-context, threads-too-many, threads-too-few,
-// flash-attention-off, kv-f32, jinja-off, prefix-cache-missed, below-this-machine, prefill-below-this-machine, server-busy; memory:
-// partly-on-cpu, on-cpu, swapped-out, reread-from-disk; model: not-a-chat-model, base-model, template-missing,
+// flash-attention-off, kv-f32, jinja-off, prefix-cache-missed, below-this-machine, prefill-below-this-machine, server-busy;
+// memory: partly-on-cpu, on-cpu, swapped-out, reread-from-disk; model: not-a-chat-model, base-model, template-missing,
 // template-drops-system, no-tool-calls; quantization: wide-weights, few-bits; hardware: bandwidth-roof.
 // `here` is null for a server on another machine.
 std::vector<Finding> check_served(const Served& served, const Here* here);

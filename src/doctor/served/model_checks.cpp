@@ -34,7 +34,8 @@ bool is_base_by_name(const Served& s) {
   if (s.kind != ServerKind::ollama) name = name.substr(name.rfind('/') == std::string::npos ? 0 : name.rfind('/') + 1);
   for (const std::string_view answers : {"instruct", "chat", "it"})
     if (has_word(name, answers)) return false;
-  return has_word(name, "base") || has_word(name, "pt") || (s.kind == ServerKind::ollama && name.find(":text") != std::string::npos);
+  return has_word(name, "base") || has_word(name, "pt") ||
+         (s.kind == ServerKind::ollama && name.find(":text") != std::string::npos);
 }
 
 void check_kind(const Served& s, std::vector<Finding>& findings) {
@@ -46,15 +47,17 @@ void check_kind(const Served& s, std::vector<Finding>& findings) {
 
 void check_template(const Served& s, std::vector<Finding>& findings) {
   if (s.can_chat == false) {
-    findings.push_back({Layer::model, "not-a-chat-model", Severity::problem, "this model does not answer: it gives vectors of texts",
+    findings.push_back({Layer::model, "not-a-chat-model", Severity::problem,
+                        "this model does not answer: it gives vectors of texts",
                         "the server lists no completion among its capabilities", 0, "ollama pull qwen3:4b"});
     return;
   }
   if (s.has_template == false)
-    findings.push_back({Layer::model, "template-missing", Severity::warning,
-                        "the model has no chat template of its own: it sees other text than it was trained on",
-                        s.kind == ServerKind::ollama ? "the template is the prompt and nothing else" : "the server uses its stand-in, ChatML", 0,
-                        fix_in_their_terms(s, "template-missing", "")});
+    findings.push_back(
+        {Layer::model, "template-missing", Severity::warning,
+         "the model has no chat template of its own: it sees other text than it was trained on",
+         s.kind == ServerKind::ollama ? "the template is the prompt and nothing else" : "the server uses its stand-in, ChatML", 0,
+         fix_in_their_terms(s, "template-missing", "")});
   else if (s.keeps_system == false)
     findings.push_back({Layer::model, "template-drops-system", Severity::warning,
                         "the chat template leaves the system message out", "a system message did not come through", 0,
@@ -69,7 +72,7 @@ struct LabelBits {
   double bits;
 };
 // Bits a weight of the mixes that these labels name; the first that fits counts.
-constexpr std::array kBits = {LabelBits{"all f32", 32}, LabelBits{"f32", 32}, LabelBits{"bf16", 16}, LabelBits{"f16", 16},
+constexpr std::array kBits = {LabelBits{"all f32", 32}, LabelBits{"f32", 32},  LabelBits{"bf16", 16}, LabelBits{"f16", 16},
                               LabelBits{"q8_0", 8.5},   LabelBits{"iq1", 1.8}, LabelBits{"iq2", 2.5}, LabelBits{"q2_k", 3.0},
                               LabelBits{"tq1", 1.7},    LabelBits{"tq2", 2.1}};
 
@@ -80,12 +83,13 @@ void check_label(const Served& s, std::vector<Finding>& findings) {
   const std::string evidence = fmt::format("{}, about {} bits a weight", printable(s.quantization, 40), known->bits);
   const std::string other = fix_in_their_terms(s, "wide-weights", "");
   if (known->bits > 8)
-    findings.push_back({Layer::quantization, "wide-weights", known->bits >= 16 ? Severity::warning : Severity::info,
-                        "the weights have more bits than speed wants; Q4_K_M reads fewer bytes a token at a small cost in quality",
-                        evidence, known->bits / kQ4KMBits - 1, other});
+    findings.push_back(
+        {Layer::quantization, "wide-weights", known->bits >= 16 ? Severity::warning : Severity::info,
+         "the weights have more bits than speed wants; Q4_K_M reads fewer bytes a token at a small cost in quality", evidence,
+         known->bits / kQ4KMBits - 1, other});
   if (known->bits < 3.5)
-    findings.push_back({Layer::quantization, "few-bits", Severity::warning, "so few bits a weight cost quality that can be noticed",
-                        evidence, 0, other});
+    findings.push_back({Layer::quantization, "few-bits", Severity::warning,
+                        "so few bits a weight cost quality that can be noticed", evidence, 0, other});
 }
 
 }  // namespace

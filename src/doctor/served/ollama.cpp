@@ -18,9 +18,7 @@ std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::erro
 
 // "qwen3" is "qwen3:latest".
 bool same_name(std::string_view a, std::string_view b) {
-  const auto bare = [](std::string_view name) {
-    return name.ends_with(":latest") ? name.substr(0, name.size() - 7) : name;
-  };
+  const auto bare = [](std::string_view name) { return name.ends_with(":latest") ? name.substr(0, name.size() - 7) : name; };
   return bare(a) == bare(b);
 }
 

@@ -110,7 +110,9 @@ ServerFlags parse_flags(std::span<const std::string> arguments, const std::map<s
     const auto found = variables.find(std::string(flag.variable));
     return found == variables.end() ? "" : found->second;
   };
-  const auto given = [&](std::string_view name) { return std::find(arguments.begin(), arguments.end(), name) != arguments.end(); };
+  const auto given = [&](std::string_view name) {
+    return std::find(arguments.begin(), arguments.end(), name) != arguments.end();
+  };
   ServerFlags flags{.model = value_of({{"-m", "--model"}, "LLAMA_ARG_MODEL"}),
                     .n_ctx = whole(value_of({{"-c", "--ctx-size"}, "LLAMA_ARG_CTX_SIZE"})),
                     .n_slots = whole(value_of({{"-np", "--parallel"}, "LLAMA_ARG_N_PARALLEL"})),

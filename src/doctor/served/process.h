@@ -29,11 +29,11 @@ ServerFlags parse_flags(std::span<const std::string> arguments, const std::map<s
 
 struct ServerProcess {
   int pid = 0;
-  std::vector<std::string> arguments{};             // empty: not permitted
-  std::map<std::string, std::string> variables{};   // OLLAMA_* and LLAMA_ARG_* alone
+  std::vector<std::string> arguments{};            // empty: not permitted
+  std::map<std::string, std::string> variables{};  // OLLAMA_* and LLAMA_ARG_* alone
   ServerFlags flags{};
   std::optional<int64_t> resident_bytes{}, swapped_bytes{}, major_faults{};
-  std::string mapped_model{};                       // a GGUF file in its memory map
+  std::string mapped_model{};  // a GGUF file in its memory map
   std::optional<int64_t> faults_while_measured{};
 };
 

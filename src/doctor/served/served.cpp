@@ -13,12 +13,17 @@ namespace {
 // Plain prose: a few hundred tokens for any tokenizer. Long enough to time, short enough for a slow machine.
 constexpr std::string_view kProse =
     "The river comes down from the hills in the north, passes the old mill and the two stone bridges, and reaches the town where "
-    "the market is held every Saturday. In spring the water is high and brown, and the ferryman waits for days until he can cross "
+    "the market is held every Saturday. In spring the water is high and brown, and the ferryman waits for days until he can "
+    "cross "
     "with his flat boat. In summer children swim near the willow trees, while their parents sell cherries, honey and bread from "
-    "wooden carts. The baker rises at three in the morning, the teacher reads until midnight, and the clockmaker says that both of "
-    "them have never seen the same hour. When the first cold nights come, smoke rises from every roof, the harvest is counted, and "
-    "the council meets in the hall to decide how much grain will be kept, how much will be sold, and who will repair the road that "
-    "leads to the harbour. Nobody remembers who built that road, but everybody remembers who promised to mend it. Write down what "
+    "wooden carts. The baker rises at three in the morning, the teacher reads until midnight, and the clockmaker says that both "
+    "of "
+    "them have never seen the same hour. When the first cold nights come, smoke rises from every roof, the harvest is counted, "
+    "and "
+    "the council meets in the hall to decide how much grain will be kept, how much will be sold, and who will repair the road "
+    "that "
+    "leads to the harbour. Nobody remembers who built that road, but everybody remembers who promised to mend it. Write down "
+    "what "
     "the council decided, and why, in as much detail as you can.";
 
 // The first address that answers as one of the kinds does. What does not answer at all ends the search.
@@ -39,7 +44,8 @@ Result<ServerKind> kind_of(HttpClient& client) {
   for (const Sign& sign : kSigns) {
     TRY_ASSIGN(const HttpAnswer http, client.get(sign.path));
     if (http.status == 503)
-      return fail(Layer::runtime, "server-loading", fmt::format("{}{} says that it still loads its model", client.url().base, sign.path),
+      return fail(Layer::runtime, "server-loading",
+                  fmt::format("{}{} says that it still loads its model", client.url().base, sign.path),
                   "wait until it has loaded, then run this again");
     if (!http.ok()) continue;
     const Result<Answer> answer = Answer::of(sign.path, http);
@@ -100,9 +106,10 @@ std::vector<std::string> unknown_of(const Served& s) {
     if (!known) unknown.emplace_back(what);
   };
   const bool has_flags = s.process && !s.process->arguments.empty();
-  const char* no_flags = !s.same_host ? "threads, GPU layers, cache types, flash attention: only a command line tells, and it is on another machine"
-                         : s.process ? "threads, GPU layers, cache types, flash attention: the process may not be read (another user's)"
-                                     : "threads, GPU layers, cache types, flash attention: the process is not to be seen from here";
+  const char* no_flags =
+      !s.same_host ? "threads, GPU layers, cache types, flash attention: only a command line tells, and it is on another machine"
+      : s.process  ? "threads, GPU layers, cache types, flash attention: the process may not be read (another user's)"
+                   : "threads, GPU layers, cache types, flash attention: the process is not to be seen from here";
   note(has_flags, no_flags);
   note(s.n_ctx.has_value(), "context: the server does not tell");
   note(s.n_ctx_train.has_value(), "trained context: the server does not tell");

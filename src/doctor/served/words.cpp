@@ -18,8 +18,11 @@ std::string file_of(const Served& served) {
 }  // namespace
 
 std::string plain_or(std::string_view text, std::string_view placeholder) {
-  const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0 || std::string_view("._:/@+-").find(c) != std::string_view::npos; };
-  const bool plain = !text.empty() && text.size() <= kNameBytesMax && text.front() != '-' && std::all_of(text.begin(), text.end(), is_plain);
+  const auto is_plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || std::string_view("._:/@+-").find(c) != std::string_view::npos;
+  };
+  const bool plain =
+      !text.empty() && text.size() <= kNameBytesMax && text.front() != '-' && std::all_of(text.begin(), text.end(), is_plain);
   return std::string(plain ? text : placeholder);
 }
 
@@ -40,7 +43,8 @@ std::string say(const Served& served, const Words& words) {
   if (served.kind == ServerKind::llama_server) return with_flags(served, words.flags);
   std::string text;
   if (!words.modelfile.empty()) text = with_modelfile_line(served, words.modelfile);
-  if (!words.variable.empty()) text += fmt::format("{}{} ollama serve", text.empty() ? "" : "  # or for every model: ", words.variable);
+  if (!words.variable.empty())
+    text += fmt::format("{}{} ollama serve", text.empty() ? "" : "  # or for every model: ", words.variable);
   return text;
 }
 
