@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/printable.h"
 #include "base/units.h"
@@ -18,6 +20,7 @@ namespace lupo {
 namespace {
 
 constexpr double kReadSeconds = 0.3;
+constexpr int kLoadMilliseconds = 200;   // how long others are watched
 constexpr int64_t kGraphContext = 2048;  // tokens; the measurement needs a few hundred
 
 // The process that runs the model: of Ollama the child that its server started, where there is one to be seen.
@@ -28,9 +31,18 @@ std::optional<ServerProcess> find_process(const Env& env, const Served& served, 
   return look_at_process(env, runner > 0 ? runner : listener);
 }
 
+// A tunnel or proxy holds the port: of the server itself nothing is to be seen, and it may be elsewhere.
+void drop_forwarder(std::optional<ServerProcess>& process, Served& served) {
+  const Forwarder forwarder = process ? forwarder_of(*process) : Forwarder::none;
+  if (forwarder == Forwarder::none) return;
+  process.reset();
+  if (forwarder == Forwarder::anywhere) served.same_host = false;
+}
+
 // The process may have started the model for the measurement: what was seen before it counts for the faults alone.
 void look_again(const Env& env, int port, std::optional<ServerProcess> before, Served& served) {
   served.process = find_process(env, served, port);
+  drop_forwarder(served.process, served);
   if (!served.process) return;
   if (before && before->pid == served.process->pid && before->major_faults && served.process->major_faults)
     served.process->faults_while_measured = std::max<int64_t>(0, *served.process->major_faults - *before->major_faults);
@@ -39,7 +51,7 @@ void look_again(const Env& env, int port, std::optional<ServerProcess> before, S
   if (!served.n_slots && served.kind == ServerKind::ollama) served.n_slots = served.process->flags.n_slots;
 }
 
-// Predictions with as many threads as the server has, so that only what it does with them is compared.
+// With all the threads that this machine has use for: what could be, whatever the server was given.
 Result<void> predict_here(const Env& env, const Served& served, const std::string& isa, const Model& model, Here& here) {
   RuntimeOptions options;
   options.n_ctx = std::min<int64_t>(kGraphContext, std::max<int64_t>(1, model.hparams().n_ctx_train));
@@ -83,6 +95,15 @@ void read_file(const Env& env, const std::string& isa, Served& served, Here& her
   // On a GPU this machine's processor says nothing; a prediction that fails leaves the comparison out.
   if (served.run && served.run->decode_tps > 0 && served.gpu_bytes.value_or(0) == 0)
     (void)predict_here(env, served, isa, *model, here);
+}
+
+Result<void> look_at_machine(const Env& env, const std::string& isa, Served& served, Here& here, std::vector<Finding>& findings) {
+  TRY_ASSIGN(here.machine, probe(env));
+  Measured& measured = here.machine.measured;
+  measured.threads = here.machine.usable_threads();
+  measured.read_gbps = measure_read_gbps(measured.threads, kReadSeconds, bandwidth_buffer_bytes(here.machine));
+  read_file(env, isa, served, here, findings);
+  return {};
 }
 
 std::string or_unknown(const std::optional<int64_t>& count) { return count ? fmt::format("{}", *count) : "unknown"; }
@@ -139,18 +160,22 @@ Result<Diagnosis> diagnose_served(const Env& env, const ServedRequest& request) 
   TRY_ASSIGN(d.served, describe_served(client, request.model));
   Served& served = *d.served;
   std::optional<ServerProcess> before;
-  if (served.same_host) before = find_process(env, served, url.port);
-  TRY(measure_served(client, served));
-
   std::optional<Here> here;
   if (served.same_host) {
-    here.emplace();
+    before = find_process(env, served, url.port);
+    drop_forwarder(before, served);
+  }
+  if (served.same_host) here.emplace();
+  const std::optional<CpuTimes> at_start = here ? read_cpu_times(env) : std::nullopt;
+  std::this_thread::sleep_for(std::chrono::milliseconds(at_start ? kLoadMilliseconds : 0));
+  const std::optional<CpuTimes> at_request = here ? read_cpu_times(env) : std::nullopt;
+  TRY(measure_served(client, served));
+  if (here) {
+    const std::optional<CpuTimes> at_end = read_cpu_times(env);
+    if (at_start && at_request) here->load_before = load_between(*at_start, *at_request);
+    if (at_request && at_end) here->load_during = load_between(*at_request, *at_end);
     look_again(env, url.port, before, served);
-    TRY_ASSIGN(here->machine, probe(env));
-    here->machine.measured.threads = here->machine.usable_threads();
-    here->machine.measured.read_gbps =
-        measure_read_gbps(here->machine.measured.threads, kReadSeconds, bandwidth_buffer_bytes(here->machine));
-    read_file(env, request.isa, served, *here, d.findings);
+    TRY(look_at_machine(env, request.isa, served, *here, d.findings));
     d.machine = here->machine;
   }
   const Here* known = here ? &*here : nullptr;

@@ -31,8 +31,8 @@ TEST(Url, Forms) {
 
 TEST(Url, Refused) {
   for (const std::string& bad : {std::string(), std::string("ftp://a"), std::string("file:///etc/passwd"), std::string("http://"),
-                                std::string("http://a:99999"), std::string("http://user:word@a"), std::string("http://a b"),
-                                std::string(5000, 'a'), std::string("\xff\x01")}) {
+                                 std::string("http://a:99999"), std::string("http://user:word@a"), std::string("http://a b"),
+                                 std::string(5000, 'a'), std::string("\xff\x01")}) {
     const Result<Url> url = parse_url(bad);
     ASSERT_FALSE(url) << bad;
     EXPECT_EQ(url.error().code, "bad-url");

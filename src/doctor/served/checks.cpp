@@ -200,12 +200,17 @@ std::vector<Finding> check_served(const Served& s, const Here* here) {
   if (!here) return findings;
   check_threads(s, *here, findings);
   check_speed(s, *here, findings);
-  const HardwareUse use{.isa = "", .isa_best = "", .load_before = {}, .load_during = {}, .decode_gbps = decode_gbps(s, *here)};
+  const HardwareUse use{.isa = "",
+                        .isa_best = "",
+                        .load_before = here->load_before,
+                        .load_during = here->load_during,
+                        .decode_gbps = decode_gbps(s, *here)};
   for (Finding& finding : check_hardware(here->machine, use))
     if (finding.code != "affinity-below-cores") findings.push_back(std::move(finding));  // lupo's own affinity, not the server's
-  // What is slow because it waits for the disk is not slow for the runtime's sake.
+  // What waits for the disk, or shares the processors, is not slow for the runtime's sake.
   const bool waits = std::any_of(findings.begin(), findings.end(), [](const Finding& f) {
-    return f.code == "swapped-out" || f.code == "reread-from-disk" || f.code == "partly-on-cpu";
+    return f.code == "swapped-out" || f.code == "reread-from-disk" || f.code == "partly-on-cpu" || f.code == "busy" ||
+           f.code == "cpu-steal";
   });
   for (Finding& finding : findings)
     if (waits && finding.code == "below-this-machine") finding.limits = false;

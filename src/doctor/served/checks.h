@@ -7,6 +7,7 @@
 
 #include "base/finding.h"
 #include "doctor/served/served.h"
+#include "hardware/load.h"
 #include "hardware/machine.h"
 
 namespace lupo {
@@ -20,7 +21,8 @@ struct Here {
   Machine machine;              // with measured.read_gbps
   int64_t bytes_per_token = 0;  // weights read for a decoded token; 0 = not known
   Speed decode{}, prefill{};
-  bool file_was_read = false;  // then its checks say more of model and quantization than names do
+  CpuLoad load_before{}, load_during{};  // of all processes: before the server was asked, and steal while it ran
+  bool file_was_read = false;            // then its checks say more of model and quantization than names do
 };
 
 // 1e9 weight bytes a second that the measured decode read from this machine's memory; 0 when unknown, or when a GPU did it.
@@ -29,7 +31,8 @@ double decode_gbps(const Served& served, const Here& here);
 // Codes: runtime: context-default, context-beyond-training, slots-split-context, threads-too-many, threads-too-few,
 // flash-attention-off, kv-f32, jinja-off, prefix-cache-missed, below-this-machine, prefill-below-this-machine, server-busy;
 // memory: partly-on-cpu, on-cpu, swapped-out, reread-from-disk; model: not-a-chat-model, base-model, template-missing,
-// template-drops-system, no-tool-calls; quantization: wide-weights, few-bits; hardware: bandwidth-roof.
+// template-drops-system, no-tool-calls; quantization: wide-weights, few-bits; and those of
+// check_hardware.
 // `here` is null for a server on another machine.
 std::vector<Finding> check_served(const Served& served, const Here* here);
 

@@ -132,6 +132,20 @@ ServerFlags parse_flags(std::span<const std::string> arguments, const std::map<s
   return flags;
 }
 
+Forwarder forwarder_of(const ServerProcess& process) {
+  constexpr std::string_view kHere[] = {"docker-proxy", "rootlessport", "pasta", "slirp4netns"};
+  constexpr std::string_view kAnywhere[] = {"ssh",     "autossh", "kubectl", "socat",  "nginx",
+                                            "haproxy", "caddy",   "envoy",   "stunnel"};
+  if (process.arguments.empty()) return Forwarder::none;
+  // A daemon may write a sentence there: "ssh: /tmp/socket [mux]", "nginx: master process".
+  std::string_view name = process.arguments.front();
+  name = name.substr(0, name.find_first_of(" :"));
+  name = name.substr(name.rfind('/') == std::string_view::npos ? 0 : name.rfind('/') + 1);
+  if (std::find(std::begin(kHere), std::end(kHere), name) != std::end(kHere)) return Forwarder::on_this_machine;
+  return std::find(std::begin(kAnywhere), std::end(kAnywhere), name) != std::end(kAnywhere) ? Forwarder::anywhere
+                                                                                            : Forwarder::none;
+}
+
 int listener_on(const Env& env, int port) {
   const std::vector<std::string> inodes = listening_inodes(env, port);
   if (inodes.empty()) return 0;

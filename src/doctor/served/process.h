@@ -37,6 +37,10 @@ struct ServerProcess {
   std::optional<int64_t> faults_while_measured{};
 };
 
+// What hands bytes on and runs no model: the server is another process, which is not looked for, or even on another machine.
+enum class Forwarder { none, on_this_machine, anywhere };
+Forwarder forwarder_of(const ServerProcess& process);
+
 // The process that listens on a TCP port; 0 when there is none or it may not be seen.
 int listener_on(const Env& env, int port);
 // What can be read of it; nothing when it is gone.

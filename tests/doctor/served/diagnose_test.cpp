@@ -56,7 +56,9 @@ TEST(DiagnoseServed, TheFileIsReadWhereItCanBe) {
 
 // The process of the fake server is this test: found by its port, looked at, and no model server's flags in it.
 TEST(DiagnoseServed, TheProcessIsFound) {
-  const FakeServer server(llama_server_script());
+  Script script = llama_server_script();
+  script["/props"] = {{.body = R"({"total_slots":1})"}};  // without a path: the user's calibration is left alone
+  const FakeServer server(script);
   const auto d = diagnose_served(real_env(), {.url = server.url(), .model = "", .isa = ""});
   ASSERT_TRUE(d) << d.error().what;
   ASSERT_TRUE(d->served->process);

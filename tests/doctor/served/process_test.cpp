@@ -131,6 +131,15 @@ TEST(ServerProcess, RunnerOfOllama) {
   EXPECT_EQ(runner_of(proc.env(), 10, "/blobs/sha256-c"), 0) << "another's child";
 }
 
+TEST(ServerProcess, Forwarders) {
+  const auto of = [](const char* first) { return forwarder_of(ServerProcess{.pid = 1, .arguments = {first}}); };
+  EXPECT_EQ(of("/usr/bin/docker-proxy"), Forwarder::on_this_machine);
+  for (const char* name : {"ssh", "/usr/bin/ssh", "ssh: /tmp/x [mux]", "nginx: master process /usr/sbin/nginx"})
+    EXPECT_EQ(of(name), Forwarder::anywhere) << name;
+  for (const char* name : {"llama-server", "/usr/bin/ollama", "python3", "", "/"}) EXPECT_EQ(of(name), Forwarder::none) << name;
+  EXPECT_EQ(forwarder_of({}), Forwarder::none);
+}
+
 TEST(ServerProcess, BrokenTables) {
   for (const char* table :
        {"", "\n\n", "0: :: :: 0A", "0: x:zz 0:0 0A 0 0 0 0 0 1", "   0: 0100007F:2CAA 0:0 0A 0 0 0 0 0 0 1"}) {

