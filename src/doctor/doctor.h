@@ -64,8 +64,8 @@ struct ServedRequest {
   std::string isa;    // kernels that lupo would use
 };
 
-// The same of a model that another server runs, with fixes in that server's terms. Sends it two short requests, which make it load
-// the model when it has not. Errors: those of parse_url, describe_served and measure_served.
+// The same of a model that another server runs, with fixes in that server's terms. Sends it two short requests, which make it
+// load the model when it has not. Errors: those of parse_url, describe_served and measure_served.
 Result<Diagnosis> diagnose_served(const Env& env, const ServedRequest& request);
 
 // Severity first, then gain; stable.

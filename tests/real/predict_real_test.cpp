@@ -66,15 +66,13 @@ class HeldOut : public testing::Test {
     TRY_ASSIGN(calibration_, calibrate(machine_, needs_of(graph), engine->n_threads(), std::move(calibration_)));
     const Spreads spreads = spreads_of(calibration_);
     const Interval decode = interval_of(1 / decode_seconds(graph, calibration_, kDepth + kDecoded / 2), spreads.decode);
-    const double prefill_tps = static_cast<double>(kPrompt) / prefill_seconds(graph, calibration_, kPrompt);
-    const Interval prefill = interval_of(prefill_tps, spreads.prefill);
+    const Interval prefill = interval_of(static_cast<double>(kPrompt) / prefill_seconds(graph, calibration_, kPrompt), spreads.prefill);
     TRY(warm_up(*engine));
     TRY_ASSIGN(const PrefillSpeed prefilled, measure_prefill(*engine, kPrompt, 0, {.repetitions = 3}));
     TRY_ASSIGN(const DecodeSpeed decoded, measure_decode(*engine, kDecoded, kDepth, 1, {.repetitions = 3}));
     TRY(measure_prefill(*engine, kContext, 0, {.repetitions = 1}));  // the whole cache
     const int64_t taken = resident() - before, planned = engine->plan().bytes.total();
-    EXPECT_NEAR(static_cast<double>(taken), static_cast<double>(planned), 0.01 * static_cast<double>(planned) + (16 << 20))
-        << path;
+    EXPECT_NEAR(static_cast<double>(taken), static_cast<double>(planned), 0.01 * static_cast<double>(planned) + (16 << 20)) << path;
     fmt::print("{}: decode {:.1f} of {:.1f} [{:.1f}–{:.1f}], prefill {:.0f} of {:.0f} [{:.0f}–{:.0f}] tok/s, {} of {} MiB\n",
                path.substr(path.find_last_of('/') + 1), decoded.tps, decode.middle, decode.low, decode.high, prefilled.tps,
                prefill.middle, prefill.low, prefill.high, taken >> 20, planned >> 20);
