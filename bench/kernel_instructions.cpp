@@ -38,14 +38,18 @@ void count_products(const Kernels& isa, const TypeInfo& type, const Aligned<floa
   const MatmulKernels kernels = isa.matmul.find(type.id);
   std::vector<float> y(static_cast<size_t>(kRows * kTokens.back()));
   Aligned<std::byte> scratch(static_cast<size_t>(isa.matmul.scratch_bytes(kK)));
-  for (const int64_t n_tokens : kTokens) {
-    OwnedRows quantized(kK, n_tokens);
+  const auto multiply = [&](const std::string& name, int64_t n_tokens, StepCodes codes) {
+    OwnedRows quantized(kK, n_tokens, codes);
     for (int64_t t = 0; t < n_tokens && kernels.quantizes; ++t) isa.matmul.quantize(x.data() + t * kK, quantized.view(), t);
-    count(std::string(type.name), n_tokens, kRows * kK * n_tokens, [&] {
+    count(name, n_tokens, kRows * kK * n_tokens, [&] {
       kernels.multiply({weight.data(), type.id, kK}, 0, kRows, {x.data(), quantized.view(), n_tokens}, y.data(), kRows,
                        scratch.data());
     });
-  }
+  };
+  const std::string name(type.name);
+  for (const int64_t n_tokens : kTokens) multiply(name, n_tokens, codes_of_step(n_tokens));
+  if (!kernels.quantizes) return;
+  for (const int64_t n_tokens : {1, 16}) multiply(name + "/8bit", n_tokens, codes_of_step(n_tokens, true));
 }
 
 // Of these the "multiply-adds" are values.

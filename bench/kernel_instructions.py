@@ -5,7 +5,8 @@
     bench/kernel_instructions.py --write    writes the table anew, after a kernel was changed on purpose
 
 bench/kernel_instructions.cpp runs each product under valgrind's callgrind, which counts what it executes, for AVX2, the widest set
-that valgrind 3.19 knows. The table holds instructions of 1000 multiply-adds, a line for each tensor type. A count that is more than
+that valgrind 3.19 knows. The table holds instructions of 1000 multiply-adds, a line for each tensor type, and
+one for its products with activations of 8 bits in steps of few tokens. A count that is more than
 the band away fails: above it a kernel became slower, below it the table is out of date. Instructions are not time: a change that
 trades one for the other is what --write is for. Exit status: 0, 1 for a difference, 2 for wrong usage or no valgrind, 77 where the
 table does not apply (another architecture or compiler).
@@ -56,10 +57,10 @@ def count(driver, isa):
 def to_text(head, counts):
     names = list(dict.fromkeys(name for name, _ in counts))
     lines = [f"# {head}: instructions of 1000 multiply-adds by tokens; bench/kernel_instructions.py --write",
-             f"{'type':<10}" + "".join(f"{n:>10}" for n in TOKENS)]
+             f"{'type':<14}" + "".join(f"{n:>10}" for n in TOKENS)]
     for name in names:
         cells = [f"{counts[name, n]:>10.1f}" if (name, n) in counts else f"{'-':>10}" for n in TOKENS]
-        lines.append(f"{name:<10}" + "".join(cells))
+        lines.append(f"{name:<14}" + "".join(cells))
     return "\n".join(lines) + "\n"
 
 

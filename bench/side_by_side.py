@@ -7,9 +7,10 @@
 
 FOLDER holds llama-bench and, for batches and the first token, llama-batched-bench and llama-completion (or llama-cli); a path to
 one of these tools gives that one alone. Measured are, for each model: prefill and decode with an empty cache and at depths, there
-with caches of f16 and q8_0; the decode of several sequences; a whole process up to its first token, and its greatest resident
-memory. Each round runs every program once; who begins alternates. The table shows medians over the rounds, and the median of the
-ratios of each round. A program that crashes, hangs or lacks a flag says so in its cell, and the rest goes on.
+with caches of f16 and q8_0; decode with activations of 8 bits, which the peers always have; the decode of several sequences; a
+whole process up to its first token, and its greatest resident memory. Each round runs every program once; who begins alternates.
+The table shows medians over the rounds, and the median of the ratios of each round. A program that crashes, hangs or lacks a flag
+says so in its cell, and the rest goes on.
 
 --write FILE replaces what stands between the lines `<!-- side_by_side: full -->` (or brief) and `<!-- /side_by_side -->` of FILE.
 Nothing but Python's own library is needed. Exit status: 0; 1 where lupo failed; 2 for wrong usage.
@@ -27,7 +28,7 @@ from beside import plot, report
 from beside.programs import ROOF, Failed, Job, Lupo, Peer
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-KINDS = ("speed", "depth", "kv", "batch", "first")
+KINDS = ("speed", "eight", "depth", "kv", "batch", "first")
 
 
 def tools_of(path):
@@ -72,8 +73,9 @@ def command_line(args):
 
 
 def jobs_of(args):
-    speed, depth, kv, batch = (kind in args.tests for kind in KINDS[:4])
+    speed, eight, depth, kv, batch = (kind in args.tests for kind in KINDS[:5])
     jobs = [Job(args.prompt, args.tokens)] if speed else []
+    jobs += [Job(0, args.tokens, activations="8")] if eight else []
     for n in args.depths:
         jobs += [Job(args.prompt, args.tokens, depth=n)] if depth or kv else []
         jobs += [Job(args.prompt, args.tokens, depth=n, kv="q8_0")] if kv else []
@@ -82,7 +84,7 @@ def jobs_of(args):
 
 def cells_of(job):
     tests = [("decode", job.n_decode)] if job.batch > 1 else [("prefill", job.n_prompt), ("decode", job.n_decode)]
-    return [{"test": test, "n": n, "depth": job.depth, "batch": job.batch, "kv": job.kv, "values": {}, "errors": {}, "work": []}
+    return [{"test": test, "n": n, "depth": job.depth, "batch": job.batch, "kv": job.kv, "activations": job.activations, "values": {}, "errors": {}, "work": []}
             for test, n in tests if n > 0]
 
 

@@ -27,7 +27,20 @@ function(lupo_test name dir label)
   target_compile_definitions(
     test_${name} PRIVATE LUPO_TESTS_DIR="${CMAKE_SOURCE_DIR}/tests" LUPO_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(test_${name} PRIVATE ${ARGN} GTest::gtest GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(test_${name} PROPERTIES LABELS ${label} DISCOVERY_MODE PRE_TEST)
+  lupo_suites(test_${name} ${label} "*")
+endfunction()
+
+# lupo_suites(TARGET LABEL CHOSEN): the suites of a GoogleTest program that CHOSEN, a pattern, matches become tests of that label.
+function(lupo_suites target label chosen)
+  string(MAKE_C_IDENTIFIER ${target}_${label} stem)
+  set(file ${CMAKE_CURRENT_BINARY_DIR}/${stem}_suites.cmake)
+  set(text "set(program [==[$<TARGET_FILE:${target}>]==])\n")
+  foreach(variable label chosen)
+    string(APPEND text "set(${variable} [==[${${variable}}]==])\n")
+  endforeach()
+  string(APPEND text "set(emulator [==[${CMAKE_CROSSCOMPILING_EMULATOR}]==])\nset(left_out [==[${LUPO_TESTS_LEFT_OUT}]==])\n")
+  file(GENERATE OUTPUT ${file} CONTENT "${text}include([==[${CMAKE_SOURCE_DIR}/cmake/suites.cmake]==])\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${file})
 endfunction()
 
 # lupo_registry(OUT MACRO DIR): writes a header with `MACRO(name)` for every <name>.cpp of a folder: a new file is a new entry.

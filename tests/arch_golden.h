@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
@@ -24,18 +25,23 @@ inline nlohmann::json golden(const std::string& name) {
   return nlohmann::json::parse(std::ifstream(kGoldens / (name + ".json")));
 }
 
-// Those that hold `what`: "logits" or "pooling"; "architecture" is in all. Every test's process asks: the text is searched, since
-// reading it as JSON would take half a second.
+// Those that hold `what`: "logits" or "pooling"; "architecture" is in all. Every test's process asks, several times: the texts
+// are read once and searched, since reading them as JSON would take half a second.
 inline std::vector<std::string> golden_names(const std::string& what = "logits") {
+  static const std::map<std::string, std::string> texts = [] {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : std::filesystem::directory_iterator(kGoldens)) {
+      if (entry.path().extension() != ".gguf") continue;
+      const std::string name = entry.path().stem();
+      std::ostringstream text;
+      text << std::ifstream(kGoldens / (name + ".json")).rdbuf();
+      all.emplace(name, std::move(text).str());
+    }
+    return all;
+  }();
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kGoldens)) {
-    if (entry.path().extension() != ".gguf") continue;
-    const std::string name = entry.path().stem();
-    std::ostringstream text;
-    text << std::ifstream(kGoldens / (name + ".json")).rdbuf();
-    if (text.view().find('"' + what + "\":") != std::string_view::npos) names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
+  for (const auto& [name, text] : texts)
+    if (text.find('"' + what + "\":") != std::string::npos) names.push_back(name);
   return names;
 }
 

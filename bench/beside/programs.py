@@ -28,6 +28,7 @@ class Job:
     depth: int = 0
     batch: int = 1
     kv: str = "f16"
+    activations: str = "auto"  # lupo's; peers have 8 bits
 
 
 @dataclasses.dataclass
@@ -88,7 +89,8 @@ class Lupo:
     def speeds(self, job, model):
         n_prompt = job.n_prompt if job.batch == 1 else 0
         done = run([self.path, "bench", model, "-p", n_prompt, "-n", job.n_decode, "-d", job.depth, "-b", job.batch, "-t",
-                    self.threads, "-r", 1, "--kv-type", job.kv, "--json"], self.timeout_s)
+                    self.threads, "-r", 1, "--kv-type", job.kv,
+                    "--activations", job.activations, "--json"], self.timeout_s)
         result = parsed(done.out, "lupo bench")
         speeds = {"isa": result["isa"], "roof": {key: result["roofs"][-1][key] for key in ROOF}}
         for test in ("prefill", "decode"):

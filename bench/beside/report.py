@@ -61,6 +61,8 @@ def test_name(cell):
         name += f", {cell['batch']} sequences"
     if cell["depth"]:
         name += f" at {cell['depth']}"
+    if cell.get("activations", "auto") != "auto":
+        name += f", activations of {cell['activations']} bits"
     return name + (f", KV {cell['kv']}" if cell["depth"] or cell["kv"] != "f16" else "")
 
 
@@ -123,7 +125,7 @@ def full(result):
 
 
 def plain(cell):
-    return cell["depth"] == 0 and cell["batch"] == 1 and cell["kv"] == "f16"
+    return cell["depth"] == 0 and cell["batch"] == 1 and cell["kv"] == "f16" and cell.get("activations", "auto") == "auto"
 
 
 def brief(result):

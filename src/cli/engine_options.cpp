@@ -24,6 +24,10 @@ void add_engine_options(CLI::App& app, EngineOptions& options) {
                  "threads; 0 chooses from the cores and the cgroup quota, auto by trying, 1,2,4 the best of these")
       ->check(CLI::Validator(check_threads, ""));
   app.add_option("--kv-type", options.kv_type, "type of the KV cache: f32, f16, bf16, q8_0 or q4_0")->capture_default_str();
+  app.add_option("--activations", options.activations,
+                 "bits of the codes that activations are multiplied as: 8 everywhere, or auto: 16 where few tokens make a step")
+      ->check(CLI::IsMember({"auto", "8"}))
+      ->capture_default_str();
   app.add_option("--backend", options.backend, "cpu, or ref: plain loops, slow, for comparison")->capture_default_str();
 }
 
@@ -35,7 +39,11 @@ Result<RuntimeOptions> plain_options(const EngineOptions& options) {
   if (type == nullptr)
     return fail(Layer::cli, "usage", fmt::format("--kv-type '{}' is no tensor type", printable(options.kv_type, 40)),
                 "--kv-type with f32, f16, bf16, q8_0 or q4_0");
-  return RuntimeOptions{.backend = options.backend, .n_ctx = options.n_ctx, .k_type = type->id, .v_type = type->id};
+  return RuntimeOptions{.backend = options.backend,
+                        .n_ctx = options.n_ctx,
+                        .k_type = type->id,
+                        .v_type = type->id,
+                        .activations = options.activations == "8" ? ActivationBits::eight : ActivationBits::chosen};
 }
 
 }  // namespace

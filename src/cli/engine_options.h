@@ -15,10 +15,11 @@ struct EngineOptions {
   int64_t n_ctx = 0;          // 0: chosen
   std::string threads = "0";  // see parse_threads
   std::string kv_type = "f16";
+  std::string activations = "auto";
   std::string backend = "cpu";
 };
 
-// Adds MODEL, --ctx, --threads, --kv-type and --backend to a verb.
+// Adds MODEL, --ctx, --threads, --kv-type, --activations and --backend to a verb.
 void add_engine_options(CLI::App& app, EngineOptions& options);
 
 // Error {cli, usage} for a cache type that does not exist, and for --threads that only a trial can settle.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "doctor/speed.h"
+#include "hardware/bandwidth.h"
 #include "hardware/machine.h"
 #include "runtime/kernel_speed.h"
 

@@ -8,6 +8,7 @@
 
 #include "base/printable.h"
 #include "doctor/speed.h"
+#include "hardware/bandwidth.h"
 
 namespace lupo::cli {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "doctor/verdict.h"
 #include "graph/ops/op.h"
+#include "hardware/bandwidth.h"
 #include "runtime/kernel_speed.h"
 
 namespace lupo {

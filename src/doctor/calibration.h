@@ -14,7 +14,7 @@
 
 #include "base/env.h"
 #include "graph/graph.h"
-#include "hardware/machine.h"
+#include "hardware/measured_cache.h"
 
 namespace lupo {
 
@@ -92,8 +92,5 @@ Result<Calibration> calibration_from_json(const std::string& json);
 
 // Matrix bytes that one decoded token reads, by type, embedding rows left out.
 std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph);
-
-// Folder of lupo's files of a user: $LUPO_CACHE, else lupo in $XDG_CACHE_HOME or ~/.cache; "" where the environment names none.
-std::string cache_folder(const Env& env);
 
 }  // namespace lupo

@@ -5,10 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "base/atomic_file.h"
-#include "base/build_id.h"
 #include "doctor/calibration.h"
 
 namespace lupo {
@@ -17,13 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kFileBytesMax = int64_t{1} << 20;
-
-// A name for a file: FNV-1a, 64 bits.
-std::string hashed(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  return fmt::format("{:016x}", hash);
-}
 
 Json json_of(const Calibration& c) {
   Json kernels = Json::array(), attends = Json::array();
@@ -101,18 +92,9 @@ Result<Calibration> calibration_from_json(const std::string& text) {
   }
 }
 
-std::string cache_folder(const Env& env) {
-  if (const auto own = env.variable("LUPO_CACHE"); own && !own->empty()) return *own;
-  if (const auto caches = env.variable("XDG_CACHE_HOME"); caches && !caches->empty()) return *caches + "/lupo";
-  if (const auto home = env.variable("HOME"); home && !home->empty()) return *home + "/.cache/lupo";
-  return {};
-}
-
 CalibrationStore::CalibrationStore(const Env& env, const Machine& machine, std::string_view isa)
-    : key_(fmt::format("{} / {} of {} CPUs, quota {:.3g} / {} / build {}", machine.cpu.model, machine.cpu.n_logical,
-                       machine.cpu.n_online, machine.cpu.quota_cores, isa, build_id())) {
-  if (const std::string folder = cache_folder(env); !folder.empty())
-    path_ = fmt::format("{}/calibration/{}.json", folder, hashed(key_));
+    : key_(fmt::format("{}-{}", measurement_key(machine, env), isa)) {
+  if (const std::string folder = cache_folder(env); !folder.empty()) path_ = fmt::format("{}/calibration/{}.json", folder, key_);
 }
 
 std::optional<Calibration> CalibrationStore::find(int n_threads) const {

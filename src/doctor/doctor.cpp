@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "doctor/fit.h"
 #include "doctor/predict.h"
+#include "hardware/bandwidth.h"
 #include "hardware/checks.h"
 #include "memory/checks.h"
 #include "model/checks.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "graph/ops/op.h"
+#include "hardware/bandwidth.h"
 
 namespace lupo {
 namespace {

@@ -12,6 +12,7 @@
 #include "doctor/doctor.h"
 #include "doctor/expectation.h"
 #include "doctor/served/checks.h"
+#include "hardware/bandwidth.h"
 #include "hardware/checks.h"
 #include "model/checks.h"
 #include "quant/checks.h"
@@ -76,6 +77,7 @@ void read_file(const Env& env, const std::string& isa, Served& served, Here& her
   here.bytes_per_token = model->facts().bytes_per_token;
   if (!served.n_params) served.n_params = model->facts().params_total;
   if (!served.n_ctx_train) served.n_ctx_train = model->hparams().n_ctx_train;
+  if (!served.n_layers) served.n_layers = model->hparams().n_layer;
   served.is_moe = model->facts().params_active < model->facts().params_total / 2;
   const auto tokenizer = model->tokenizer();
   std::vector<Finding> more = check_model(model->file(), tokenizer ? (*tokenizer)->notes() : std::span<const std::string>());

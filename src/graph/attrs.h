@@ -151,6 +151,7 @@ struct MoeAttrs {
   bool weighs_input = false;  // x is multiplied by the weight instead of the expert's result (llama4)
   Activation act = Activation::silu;
   float limit = 0;  // > 0: gpt-oss's act(g, u) = g · sigmoid(1.702 g) · (u + 1), g at most and |u| at most the limit
+  bool operator==(const MoeAttrs&) const = default;
 };
 inline constexpr float kOssSlope = 1.702f;
 // Where gate, up (or kNone) and down stand among the operands, and how far behind each its bias and its scale.
@@ -180,6 +181,7 @@ struct ClampAttrs {
 // arXiv 2411.13010.
 struct XieluAttrs {
   float alpha_n, alpha_p, beta, eps;
+  bool operator==(const XieluAttrs&) const = default;
 };
 
 // in: x F32 [W, T], positions I32 [T]; out = x · (1 + beta · ln(1 + floor((position + offset) / n_ctx_orig))). Source: Nakanishi
@@ -187,6 +189,7 @@ struct XieluAttrs {
 struct TemperatureAttrs {
   float beta;
   int64_t n_ctx_orig, offset = 0;
+  bool operator==(const TemperatureAttrs&) const = default;
 };
 
 // The ops that follow keep a state of fixed size. A sequence of the step at position 0 begins with a state of zeros, whatever is

@@ -40,7 +40,7 @@ void check_isa(const Machine& machine, const HardwareUse& use, std::vector<Findi
 }
 
 void check_load(const HardwareUse& use, std::vector<Finding>& findings) {
-  if (use.load_before.busy > 0.25)
+  if (use.load_before.busy > kBusy)
     findings.push_back(
         finding("busy", Severity::warning, "other processes keep the processors busy, and all figures suffer from it",
                 fmt::format("{:.0f} % of all CPU time was used before anything was measured", 100 * use.load_before.busy),

@@ -21,6 +21,9 @@ struct HardwareUse {
 // Share of the measured read bandwidth from which on a decode counts as limited by memory.
 inline constexpr double kRoofReached = 0.6;
 
+// Share of all processor time that others use, from which on figures suffer.
+inline constexpr double kBusy = 0.25;
+
 // Codes: quota-below-cores, affinity-below-cores, slow-isa, isa-forced, busy, cpu-steal, bandwidth-roof.
 std::vector<Finding> check_hardware(const Machine& machine, const HardwareUse& use);
 

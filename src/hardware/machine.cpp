@@ -23,6 +23,7 @@ int Machine::usable_threads() const {
 }
 
 std::string Machine::threads_reason() const {
+  if (cpu.n_physical <= 0) return "cores not known";
   std::string reason = plural(cpu.n_physical, "core");
   if (cpu.n_fast > 0) reason = plural(cpu.n_fast, "fast core") + fmt::format(" of {}", cpu.n_physical);
   if (cpu.n_logical > cpu.n_physical) reason += fmt::format(" ({} threads by SMT)", cpu.n_logical);

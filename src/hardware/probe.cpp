@@ -1,27 +1,16 @@
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "hardware/cgroup.h"
 #include "hardware/machine.h"
+#include "hardware/parts.h"
+#include "hardware/text.h"
 
 namespace lupo {
 namespace {
-
-std::string trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\n\0");
-  if (first == std::string_view::npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(std::string_view(" \t\n\0", 4)) - first + 1));
-}
-
-int64_t integer_or(std::string_view text, int64_t otherwise) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} ? value : otherwise;
-}
 
 // "key : value" lines of /proc/cpuinfo. `processors` has one map a logical CPU; keys before the first or after the last
 // processor's block (Raspberry Pi: "Model") count for all and land in the nearest one.
@@ -77,7 +66,7 @@ std::string arm_cores(const CpuInfo& info) {
 std::string cpu_model(const Env& env, const CpuInfo& info) {
   if (const std::string name = info.value("model name"); !name.empty()) return name;
   std::string board = info.value("Model");
-  if (board.empty()) board = trimmed(env.read_text("/proc/device-tree/model").value_or(""));
+  if (board.empty()) board = read_trimmed(env, "/proc/device-tree/model");
   const std::string cores = arm_cores(info);
   if (board.empty()) return cores.empty() ? "unknown" : cores;
   return cores.empty() ? board : board + " (" + cores + ")";
@@ -167,7 +156,7 @@ std::vector<int> fast_cpus(const Env& env, const std::vector<int>& cpus) {
   std::map<int, int64_t> capacity;
   int64_t largest = 0;
   for (const int cpu : cpus) {
-    capacity[cpu] = integer_or(env.read_text(cpu_folder(cpu) + "/cpu_capacity").value_or(""), 0);
+    capacity[cpu] = read_integer_or(env, cpu_folder(cpu) + "/cpu_capacity", 0);
     largest = std::max(largest, capacity[cpu]);
   }
   for (const int cpu : cpus)
@@ -186,8 +175,8 @@ int64_t cache_bytes(const std::string& text) {
 void probe_caches(const Env& env, const CpuInfo& info, int cpu_number, Cpu& cpu) {
   for (const std::string& index : env.list(cpu_folder(cpu_number) + "/cache")) {
     const std::string folder = cpu_folder(cpu_number) + "/cache/" + index;
-    const std::string type = trimmed(env.read_text(folder + "/type").value_or(""));
-    const int64_t level = integer_or(env.read_text(folder + "/level").value_or(""), 0);
+    const std::string type = read_trimmed(env, folder + "/type");
+    const int64_t level = read_integer_or(env, folder + "/level", 0);
     const int64_t bytes = cache_bytes(env.read_text(folder + "/size").value_or(""));
     if (level == 1 && type == "Data") cpu.l1d_bytes = bytes;
     if (level == 2 && type != "Instruction") cpu.l2_bytes = bytes;
@@ -195,6 +184,14 @@ void probe_caches(const Env& env, const CpuInfo& info, int cpu_number, Cpu& cpu)
   }
   // x86 without /sys: "cache size" is that of the last level.
   if (cpu.l1d_bytes == 0 && cpu.l2_bytes == 0 && cpu.l3_bytes == 0) cpu.l3_bytes = cache_bytes(info.value("cache size"));
+}
+
+// The last level is often one a cluster of cores; its instances differ in which CPUs share them.
+int64_t all_of_l3(const Env& env, const std::vector<int>& cpus, int64_t instance_bytes) {
+  std::set<std::string> instances;
+  for (const int cpu : cpus)
+    if (const auto shared = env.read_text(cpu_folder(cpu) + "/cache/index3/shared_cpu_list")) instances.insert(trimmed(*shared));
+  return instance_bytes * static_cast<int64_t>(std::max<size_t>(1, instances.size()));
 }
 
 // The CPUs that are online and allowed, ascending.
@@ -208,20 +205,12 @@ std::vector<int> usable_cpus(const Env& env, const CpuInfo& info) {
   return usable.empty() ? online : usable;
 }
 
-// "MemTotal:  24684096 kB", in bytes.
-int64_t meminfo_bytes(std::string_view meminfo, std::string_view key) {
-  const size_t at = meminfo.find(std::string(key) + ":");
-  if (at == std::string_view::npos) return 0;
-  const int64_t kib = integer_or(trimmed(meminfo.substr(at + key.size() + 1, 40)), 0);
-  return std::clamp(kib, int64_t{0}, int64_t{1} << 50) * 1024;
-}
-
 Ram probe_ram(const std::string& meminfo, const CgroupLimits& limits) {
   Ram ram;
   ram.total_bytes = meminfo_bytes(meminfo, "MemTotal");
   // Kernels before 3.14 have no MemAvailable; free and cached pages come nearest.
   ram.available_bytes = meminfo_bytes(meminfo, "MemAvailable");
-  if (ram.available_bytes == 0) ram.available_bytes = meminfo_bytes(meminfo, "MemFree") + meminfo_bytes(meminfo, "\nCached");
+  if (ram.available_bytes == 0) ram.available_bytes = meminfo_bytes(meminfo, "MemFree") + meminfo_bytes(meminfo, "Cached");
   ram.swap_total_bytes = meminfo_bytes(meminfo, "SwapTotal");
   ram.swap_free_bytes = meminfo_bytes(meminfo, "SwapFree");
   if (limits.memory_bytes > 0 && limits.memory_bytes < ram.total_bytes) {
@@ -233,7 +222,7 @@ Ram probe_ram(const std::string& meminfo, const CgroupLimits& limits) {
 
 }  // namespace
 
-Result<Machine> probe(const Env& env) {
+Result<Machine> probe(const Env& env, const std::string& driver_answers) {
   const CpuInfo info = parse_cpuinfo(env.read_text("/proc/cpuinfo").value_or(""));
   const std::string meminfo = env.read_text("/proc/meminfo").value_or("");
   if (info.processors.empty() || meminfo_bytes(meminfo, "MemTotal") == 0)
@@ -253,8 +242,19 @@ Result<Machine> probe(const Env& env) {
   if (!fast.empty() && fast.size() < cpus.size()) cpu.n_fast = count_cores(env, info, fast);
   cpu.quota_cores = limits.cpu_cores;
   cpu.isa = isa_features(info);
-  probe_caches(env, info, fast.empty() ? cpus.front() : fast.front(), cpu);
+  const int first = fast.empty() ? cpus.front() : fast.front();
+  probe_caches(env, info, first, cpu);
+  cpu.l3_total_bytes = all_of_l3(env, cpus, cpu.l3_bytes);
+  cpu.governor = read_trimmed(env, cpu_folder(first) + "/cpufreq/scaling_governor");
   machine.ram = probe_ram(meminfo, limits);
+  machine.numa = probe_numa(env);
+  machine.transparent_huge_pages = probe_transparent_huge_pages(env);
+  machine.huge_pages = probe_huge_pages(env);
+  machine.disks = probe_disks(env);
+  machine.gpus = probe_gpus(env, driver_answers);
+  for (const Gpu& gpu : machine.gpus)
+    if (gpu.shared_memory && gpu.nominal_gbps > 0)  // what the table says of such a GPU is said of the RAM
+      machine.ram.nominal_gbps = gpu.nominal_gbps, machine.ram.nominal_basis = gpu.nominal_basis;
   return machine;
 }
 

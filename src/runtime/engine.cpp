@@ -15,9 +15,9 @@ namespace {
 constexpr int64_t kBatchDefault = 512;
 constexpr int64_t kContextMin = 256;
 
-Result<std::unique_ptr<Backend>> make_backend(const std::string& name, int n_threads) {
+Result<std::unique_ptr<Backend>> make_backend(const std::string& name, int n_threads, ActivationBits activations) {
   if (name == "ref") return make_ref_backend();
-  if (name == "cpu") return make_cpu_backend(n_threads);
+  if (name == "cpu") return make_cpu_backend(n_threads, activations);
   return fail(Layer::runtime, "unknown-backend", fmt::format("backend '{}'; there are {}", name, fmt::join(kBackends, ", ")),
               "--backend cpu");
 }
@@ -90,7 +90,7 @@ Result<Decided> decide(const Model& model, const Machine& machine, const Runtime
                                         options.n_threads == 0           ? machine.threads_reason()
                                         : options.threads_reason.empty() ? "as asked for"
                                                                          : options.threads_reason));
-  TRY_ASSIGN(decided.backend, make_backend(options.backend, decided.n_threads));
+  TRY_ASSIGN(decided.backend, make_backend(options.backend, decided.n_threads, options.activations));
   decided.available_bytes = machine.ram.available_bytes;
   // Pages of the file that are cached already count as available: reading them again costs nothing new.
   const int64_t room = std::max<int64_t>(0, machine.ram.available_bytes - kReserveBytes);
@@ -112,6 +112,8 @@ Result<Decided> decide(const Model& model, const Machine& machine, const Runtime
   if (sized.plan.bytes.state > 0)
     decided.reasons.push_back(fmt::format("recurrent state {}: the same at any length, with {} copies to go back to",
                                           format_bytes(sized.plan.bytes.state), options.n_checkpoints));
+  if (options.activations == ActivationBits::eight)
+    decided.reasons.push_back("activations of 8 bits in every step: as asked for");
   decided.reasons.insert(decided.reasons.end(), sized.graph.notes.begin(), sized.graph.notes.end());
   decided.fits = machine.ram.available_bytes == 0 || sized.plan.bytes.total() <= room;
   decided.graph = std::move(sized.graph);

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/thread_pool.h"
+#include "hardware/bandwidth.h"
 #include "hardware/machine.h"
 
 namespace lupo {
@@ -52,13 +53,6 @@ Roof greater(const Roof& a, const Roof& b) {
           .int8_gmacs = std::max(a.int8_gmacs, b.int8_gmacs),
           .bf16_gmacs = std::max(a.bf16_gmacs, b.bf16_gmacs),
           .f32_gmacs = std::max(a.f32_gmacs, b.f32_gmacs)};
-}
-
-std::vector<int> roof_threads(int n_threads) {
-  std::vector<int> counts;
-  for (int n = 1; n < n_threads; n *= 2) counts.push_back(n);
-  counts.push_back(std::max(1, n_threads));
-  return counts;
 }
 
 }  // namespace lupo

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "runtime/backend/cpu/kernels.h"
 
@@ -25,8 +24,5 @@ double measure_peak_gmacs(const cpu::PeakLoop& loop, int n_threads, double secon
 
 // Field by field the greater of two measurements of the same threads: other processes only ever take away.
 Roof greater(const Roof& a, const Roof& b);
-
-// 1, 2, 4, … below n_threads, then n_threads.
-std::vector<int> roof_threads(int n_threads);
 
 }  // namespace lupo

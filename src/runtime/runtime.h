@@ -17,6 +17,7 @@
 #include "memory/plan.h"
 #include "model/model.h"
 #include "runtime/backend/backend.h"
+#include "runtime/backend/cpu/cpu_backend.h"
 
 namespace lupo {
 
@@ -35,6 +36,7 @@ struct RuntimeOptions {
   // Copies of a sequence's states of fixed size, for Session to go back to: of the last prompt and of the one before.
   int64_t n_checkpoints = 2;
   Type k_type = Type::f16, v_type = Type::f16;
+  ActivationBits activations = ActivationBits::chosen;  // backend cpu
   std::optional<Pooling> pooling{};  // embeddings, pooled so, are the result; nothing: logits
   int n_threads = 0;                 // 0: as many as the machine has use for
   std::string threads_reason{};      // of n_threads, for the decisions; "": it was asked for

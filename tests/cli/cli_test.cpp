@@ -61,7 +61,7 @@ class CliCase : public testing::Test {
   Case case_;
 };
 
-// Registered before main, so that gtest_discover_tests lists them.
+// Registered before main, so that --gtest_list_tests names them.
 const bool registered = [] {
   for (const auto& entry : fs::directory_iterator(fs::path(LUPO_TESTS_DIR) / "cli")) {
     if (entry.path().extension() != ".test") continue;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "graph/ops/op.h"
+#include "hardware/bandwidth.h"
 #include "runtime/backend/cpu/isa.h"
 
 namespace lupo {

@@ -14,6 +14,7 @@
 #include "cli/threads_choice.h"
 #include "cli/verb.h"
 #include "doctor/speed.h"
+#include "hardware/bandwidth.h"
 #include "runtime/backend/cpu/isa.h"
 
 namespace lupo::cli {

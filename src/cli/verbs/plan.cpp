@@ -11,10 +11,12 @@
 #include "cli/engine_options.h"
 #include "cli/isa_names.h"
 #include "cli/model_facts.h"
+#include "cli/plan_on.h"
 #include "cli/verb.h"
 #include "doctor/fit.h"
 #include "doctor/expectation.h"
 #include "doctor/outlook.h"
+#include "hardware/devices.h"
 #include "quant/checks.h"
 
 namespace lupo::cli {
@@ -30,7 +32,7 @@ struct Options {
   std::vector<std::string> more;  // further models
   int64_t batch = 1;
   std::string use;  // name, "" for all
-  std::string machine_file;
+  std::string machine_file, on;
   bool json = false;
 };
 
@@ -273,10 +275,27 @@ void print_ranking(const std::vector<Planned>& plans) {
   fmt::print("\nranked: what fits, then what decodes at {:.0f} tok/s or more, then by parameters, then by bits a weight\n", kUsableTps);
 }
 
+// For a machine that is described.
+Result<void> run_on(const Options& options) {
+  if (!options.more.empty()) return fail(Layer::cli, "usage", "--on plans one model at a time", "lupo plan MODEL --on \"RTX 4090\"");
+  TRY_ASSIGN(const Machine machine, machine_on(options.on));
+  TRY_ASSIGN(const Model model, Model::open(options.engine.model));
+  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
+  runtime.n_seq = runtime.n_outputs = options.batch;
+  if (!model.hparams().causal) runtime.pooling = model.default_pooling();
+  TRY_ASSIGN(const PlanOn plan, plan_on(options.on, machine, options.engine.model, model, runtime));
+  if (options.json)
+    fmt::print("{}\n", to_json(plan).dump());
+  else
+    print(plan);
+  return {};
+}
+
 Result<void> run(const Options& options) {
   if (!options.use.empty() && find_use(options.use) == nullptr)
     return fail(Layer::cli, "usage", fmt::format("--for '{}' is none of chat, agent, long, batch", printable(options.use, 40)),
                 "--for chat");
+  if (!options.on.empty()) return run_on(options);
   TRY_ASSIGN(const Machine machine, machine_for(options));
   std::vector<std::string> paths{options.engine.model};
   paths.insert(paths.end(), options.more.begin(), options.more.end());
@@ -312,7 +331,10 @@ Verb add_plan(CLI::App& root) {
       ->check(CLI::Range(int64_t{1}, int64_t{1024}))
       ->capture_default_str();
   app->add_option("--machine", options->machine_file,
-                  "plan for the machine of this JSON file instead (\"machine\" of lupo doctor --json)");
+                  "what would fit on the machine of this JSON file (\"machine\" of lupo doctor --json)");
+  app->add_option("--on", options->on,
+                  "plan for another machine, with its GPUs: \"RTX 4090 + DDR5-6000 64GB\", \"M4 Max 128GB\", machine.json, a record")
+      ->excludes("--machine");
   app->add_flag("--json", options->json, "one JSON value");
   return {app, [options] { return run(*options); }};
 }

@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "cli/conversation.h"
 #include "cli/engine_options.h"
+#include "cli/fit_options.h"
 #include "cli/isa_names.h"
 #include "cli/print.h"
 #include "cli/sampling_options.h"
@@ -24,6 +25,7 @@ struct Options {
   SpeculationFlags speculation;
   std::string prompt, file, system, chat_template;
   int64_t n_predict = -1;
+  bool shrinks = false;
   bool raw = false, json = false, quiet = false;
   bool has_prompt = false;
 };
@@ -52,7 +54,8 @@ Result<Setup> set_up(const Model& model, const Model* draft, const Options& opti
   Setup setup;
   const bool is_raw = !suits_a_template(model, options, setup.notes) || options.raw;
   TRY_ASSIGN(setup.machine, this_machine());
-  TRY_ASSIGN(const RuntimeOptions runtime, runtime_options(options.engine, model, setup.machine));
+  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine, model, setup.machine));
+  TRY_ASSIGN(runtime, fitting_options(options.engine.model, model, setup.machine, runtime, options.shrinks, setup.notes));
   if (!is_raw) {
     TRY_ASSIGN(ChatTemplate chosen, ChatTemplate::choose(model.metadata(), options.chat_template));
     setup.chat_template = std::move(chosen);
@@ -137,6 +140,7 @@ Verb add_run(CLI::App& root) {
       ->check(CLI::Range(int64_t{-1}, int64_t{1} << 31));
   app->add_option("--system", options->system, "system message");
   app->add_option("--chat-template", options->chat_template, "a built-in template's name, or a file");
+  app->add_flag("--fit", options->shrinks, "where the model does not fit: a shorter context or a smaller cache, instead of an error");
   app->add_flag("--raw", options->raw, "no chat template: the text goes to the model as it is");
   app->add_flag("--json", options->json, "one JSON value instead of the text");
   app->add_flag("-q,--quiet", options->quiet, "no decisions and no report on standard error");

@@ -13,12 +13,14 @@
 namespace lupo {
 namespace {
 
-constexpr double kReusedFew = 0.5;       // of a prompt that was just read
-constexpr int64_t kPromptJudged = 32;    // tokens: a shorter one proves nothing about a cache
-constexpr int64_t kContextGoal = 16384;  // tokens: what a document or an agent's tools need, where the model can
-constexpr double kSwappedShare = 0.02;   // of the process: what it no longer uses may lie there
-constexpr int64_t kFaultsMany = 200;     // pages from the disk while a few hundred tokens ran
-constexpr double kGainMax = 9;           // of an estimate: nobody believes more
+constexpr double kReusedFew = 0.5;        // of a prompt that was just read
+constexpr int64_t kPromptJudged = 32;     // tokens: a shorter one proves nothing about a cache
+constexpr int64_t kPromptsJudged = 5000;  // tokens of all prompts so far
+constexpr double kKeptFew = 0.2;          // of them
+constexpr int64_t kContextGoal = 16384;   // tokens: what a document or an agent's tools need, where the model can
+constexpr double kSwappedShare = 0.02;    // of the process: what it no longer uses may lie there
+constexpr int64_t kFaultsMany = 200;      // pages from the disk while a few hundred tokens ran
+constexpr double kGainMax = 9;            // of an estimate: nobody believes more
 
 using Findings = std::vector<Finding>;
 
@@ -87,6 +89,8 @@ void check_threads(const Served& s, const Here& here, Findings& findings) {
   }
 }
 
+std::string or_default(const std::string& type) { return type.empty() ? "as built in" : printable(type, 20); }
+
 void check_flags(const Served& s, Findings& findings) {
   const ServerFlags* flags = flags_of(s);
   if (!flags) return;
@@ -98,7 +102,7 @@ void check_flags(const Served& s, Findings& findings) {
   if (flags->k_type == "f32" || flags->v_type == "f32")
     findings.push_back(
         {Layer::runtime, "kv-f32", Severity::warning, "the KV cache keeps 32 bits a value, which nobody can tell from 16",
-         fmt::format("cache types {} and {}", printable(flags->k_type, 20), printable(flags->v_type, 20)), 0,
+         fmt::format("cache types: K {}, V {}", or_default(flags->k_type), or_default(flags->v_type)), 0,
          say(s, {.modelfile = "", .variable = "OLLAMA_KV_CACHE_TYPE=f16", .flags = "-ctk f16 -ctv f16", .otherwise = ""})});
   // Ollama renders its own templates, and turns this one off for its llama-server on purpose.
   if (s.kind == ServerKind::llama_server && flags->jinja == false)
@@ -107,7 +111,20 @@ void check_flags(const Served& s, Findings& findings) {
                         "--no-jinja on the command line", 0, with_flags(s, "--jinja")});
 }
 
+// Where the cache works and yet nothing is kept, the clients' prompts do not begin alike.
+void check_clients(const Served& s, Findings& findings) {
+  if (!s.n_prompt_read || !s.n_prompt_kept) return;
+  const int64_t all = *s.n_prompt_read + *s.n_prompt_kept;
+  const double kept = static_cast<double>(*s.n_prompt_kept) / static_cast<double>(std::max<int64_t>(1, all));
+  if (all >= kPromptsJudged && kept < kKeptFew)
+    findings.push_back(
+        {Layer::runtime, "prompts-share-nothing", Severity::info,
+         "the prompts of this server's clients share little: what changes (a date, a file) should come last in them",
+         fmt::format("of {} prompt tokens so far {:.0f} % came from the cache", all, 100 * kept), 0, "", false});
+}
+
 void check_prefix_cache(const Served& s, Findings& findings) {
+  check_clients(s, findings);
   if (!s.run || !s.run->reused || *s.run->reused >= kReusedFew || s.run->n_prompt < kPromptJudged) return;
   findings.push_back({Layer::runtime, "prefix-cache-missed", Severity::warning,
                       "the same prompt again was read again: every turn of a conversation pays for all turns before it",
@@ -135,27 +152,47 @@ void check_speed(const Served& s, const Here& here, Findings& findings) {
   compare(s.run->prefill_tps, here.prefill, "prefill-below-this-machine", "it reads prompts", false);
 }
 
+// A GPU with memory of its own is several times as fast as the processor beside it.
+void check_gpu_unused(const Served& s, const Here* here, Findings& findings) {
+  const ServerFlags* flags = flags_of(s);
+  const bool on_cpu = s.gpu_bytes == 0 || (!s.gpu_bytes && flags && flags->n_gpu_layers == 0);
+  const Gpu* gpu = nullptr;
+  if (here)
+    for (const Gpu& one : here->machine.gpus)
+      if (!one.shared_memory && gpu == nullptr) gpu = &one;
+  if (on_cpu && gpu)
+    findings.push_back({Layer::runtime, "gpu-unused", Severity::warning, "the model runs on the processor, and there is a GPU",
+                        fmt::format("{}, nothing on a GPU", printable(gpu->name, 80)), 0,
+                        s.kind == ServerKind::ollama
+                            ? "journalctl -u ollama | grep -i gpu  # why it was not used"
+                            : say(s, {.modelfile = "", .variable = "", .flags = "-ngl all", .otherwise = ""})});
+  else if (on_cpu && s.kind == ServerKind::ollama)
+    findings.push_back({Layer::hardware, "on-cpu", Severity::info, "the model runs on the processor alone",
+                        here ? "no GPU with memory of its own was found" : "size_vram is 0", 0, "", false});
+}
+
 // What a part of the model on the processor costs: its bytes at the speed of this machine's memory, out of a token's time.
 void check_gpu(const Served& s, const Here* here, Findings& findings) {
-  if (!s.loaded_bytes || !s.gpu_bytes || *s.loaded_bytes <= 0) return;
+  check_gpu_unused(s, here, findings);
+  const ServerFlags* flags = flags_of(s);
+  const std::string fix = say(s, {.modelfile = context_of(s).value_or(0) > 4096 ? "PARAMETER num_ctx 4096" : "",
+                                  .variable = "OLLAMA_FLASH_ATTENTION=1 OLLAMA_KV_CACHE_TYPE=q8_0",
+                                  .flags = "-ngl all -fa on -ctk q8_0 -ctv q8_0",
+                                  .otherwise = "take a smaller quantization or context"});
+  // One more than the layers: the output.
+  if (!s.gpu_bytes && flags && s.n_layers && flags->n_gpu_layers.value_or(0) > 0 && *flags->n_gpu_layers <= *s.n_layers)
+    findings.push_back({Layer::memory, "partly-on-cpu", Severity::warning, "some layers of the model are left on the processor",
+                        fmt::format("-ngl {} of {} layers and the output", *flags->n_gpu_layers, *s.n_layers), 0, fix});
+  if (!s.loaded_bytes || s.gpu_bytes.value_or(0) == 0) return;
   const int64_t on_cpu = *s.loaded_bytes - *s.gpu_bytes;
-  const std::string evidence = fmt::format("{} of {} on a GPU", format_bytes(*s.gpu_bytes), format_bytes(*s.loaded_bytes));
-  if (*s.gpu_bytes == 0)
-    findings.push_back({Layer::hardware, "on-cpu", Severity::info,
-                        "the model runs on the processor alone: right without a GPU, and a fault with one", evidence, 0,
-                        s.kind == ServerKind::ollama ? "journalctl -u ollama | grep -i gpu  # why a GPU was not used" : "",
-                        false});
-  if (*s.gpu_bytes == 0 || on_cpu <= *s.loaded_bytes / 50) return;
+  if (on_cpu <= *s.loaded_bytes / 50) return;
   double share = 0;
   if (here && s.run && here->machine.measured.read_gbps > 0 && s.is_moe == false)
     share = std::min(0.9, static_cast<double>(on_cpu) / (1e9 * here->machine.measured.read_gbps) * s.run->decode_tps);
   findings.push_back({Layer::memory, "partly-on-cpu", Severity::warning,
-                      "a part of the model did not fit on the GPU and runs on the processor", evidence,
-                      std::min(kGainMax, share / (1 - share)),
-                      say(s, {.modelfile = context_of(s).value_or(0) > 4096 ? "PARAMETER num_ctx 4096" : "",
-                              .variable = "OLLAMA_FLASH_ATTENTION=1 OLLAMA_KV_CACHE_TYPE=q8_0",
-                              .flags = "-ngl all -fa on -ctk q8_0 -ctv q8_0",
-                              .otherwise = "take a smaller quantization or context"})});
+                      "a part of the model did not fit on the GPU and runs on the processor",
+                      fmt::format("{} of {} on a GPU", format_bytes(*s.gpu_bytes), format_bytes(*s.loaded_bytes)),
+                      std::min(kGainMax, share / (1 - share)), fix});
 }
 
 void check_memory_of(const Served& s, Findings& findings) {

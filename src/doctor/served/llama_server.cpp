@@ -1,8 +1,10 @@
-// llama-server: /props, /v1/models, /slots, /apply-template, /completion with its timings.
+// llama-server: /props, /v1/models, /slots, /metrics, /apply-template, /completion with its timings.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "doctor/served/answer.h"
 #include "doctor/served/served.h"
@@ -77,6 +79,26 @@ Result<void> read_slots(HttpClient& client, const std::string& query, Served& se
   return slots.check();
 }
 
+// Of Prometheus' text format: "llamacpp:prompt_tokens_total 110".
+std::optional<int64_t> metric(const std::string& text, std::string_view name) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name) || line.size() <= name.size() || line[name.size()] != ' ') continue;
+    const double value = std::strtod(line.c_str() + name.size(), nullptr);
+    if (value >= 0 && value < 1e15) return static_cast<int64_t>(value);
+  }
+  return std::nullopt;
+}
+
+Result<void> read_metrics(HttpClient& client, const std::string& query, Served& served) {
+  TRY_ASSIGN(const HttpAnswer http, client.get("/metrics" + query));
+  if (!http.ok()) return {};  // without --metrics
+  served.n_prompt_read = metric(http.body, "llamacpp:prompt_tokens_total");
+  served.n_prompt_kept = metric(http.body, "llamacpp:prompt_tokens_cached_total");
+  if (metric(http.body, "llamacpp:requests_deferred").value_or(0) > 0) served.is_busy = true;
+  return {};
+}
+
 struct Timings {
   int64_t n_prompt = 0, n = 0;
   double prompt_tps = 0, tps = 0;
@@ -117,6 +139,7 @@ Result<void> describe_llama_server(HttpClient& client, const std::string& model,
   served.keeps_system = props.boolean({"chat_template_caps", "supports_system_role"});
   TRY(props.check());
   TRY(read_slots(client, which, served));
+  TRY(read_metrics(client, which, served));
   return try_template(client, which, served);
 }
 

@@ -78,10 +78,16 @@ std::map<std::string, std::string> chosen_variables(const std::string& environ) 
   std::map<std::string, std::string> chosen;
   for (const std::string& entry : zero_ended(environ)) {
     const size_t equals = entry.find('=');
-    if (equals != std::string::npos && (entry.starts_with("OLLAMA_") || entry.starts_with("LLAMA_ARG_")))
+    if (equals != std::string::npos && (entry.starts_with("OLLAMA_") || entry.starts_with("LLAMA_ARG_")) &&
+        entry.find("KEY") > equals && entry.find("TOKEN") > equals)
       chosen[entry.substr(0, equals)] = entry.substr(equals + 1);
   }
   return chosen;
+}
+
+// Flags whose values are nobody's business, and not to be printed in a report.
+bool is_secret(std::string_view flag) {
+  return flag == "--api-key" || flag == "--hf-token" || flag == "-hft" || flag == "--ssl-key-file";
 }
 
 // The last words of lines of /proc/PID/maps are paths: the first that is a GGUF file by its name, or a blob of Ollama's store.
@@ -166,6 +172,8 @@ std::optional<ServerProcess> look_at_process(const Env& env, int pid) {
   if (pid <= 0 || !stat) return std::nullopt;
   ServerProcess process{.pid = pid};
   process.arguments = zero_ended(env.read_text(of_process(pid, "cmdline")).value_or(""));
+  for (size_t i = 1; i < process.arguments.size(); ++i)
+    if (is_secret(process.arguments[i - 1])) process.arguments[i] = "(hidden)";
   process.variables = chosen_variables(env.read_text(of_process(pid, "environ")).value_or(""));
   process.flags = parse_flags(process.arguments, process.variables);
   process.major_faults = stat_field(stat, 12);

@@ -48,7 +48,8 @@ struct Served {
   std::optional<int64_t> loaded_bytes{}, gpu_bytes{};  // of the running model; gpu_bytes is the part of it on a GPU
   std::optional<bool> is_moe{};                        // only some weights are read for a token
   std::optional<bool> has_template{}, keeps_system{}, can_chat{}, can_call_tools{};
-  bool is_busy = false;  // with somebody else's request while it was measured
+  std::optional<int64_t> n_prompt_read{}, n_prompt_kept{};  // tokens of all clients' prompts so far: evaluated, from the cache
+  bool is_busy = false;                                     // with somebody else's request while it was measured
   std::optional<ServedRun> run{};
   std::optional<ServerProcess> process{};
 };

@@ -78,6 +78,8 @@ std::string to_json(const Served& s) {
                {"keeps_system", or_null(s.keeps_system)},
                {"can_chat", or_null(s.can_chat)},
                {"can_call_tools", or_null(s.can_call_tools)},
+               {"prompt_tokens_read", or_null(s.n_prompt_read)},
+               {"prompt_tokens_kept", or_null(s.n_prompt_kept)},
                {"is_busy", s.is_busy}};
   json["run"] = s.run ? run_json(*s.run) : Json(nullptr);
   json["process"] = s.process ? process_json(*s.process) : Json(nullptr);

@@ -22,6 +22,7 @@ struct RopeParams {
   float beta_fast = 32, beta_slow = 1;
   int64_t n_ctx_orig = 0;        // context of the training before scaling
   std::string scaling = "none";  // "none", "linear", "yarn", "longrope"
+  bool operator==(const RopeParams&) const = default;
 };
 
 // Multi-head latent attention (model/arch/latent.h).
@@ -29,6 +30,7 @@ struct LatentParams {
   int64_t q_rank = 0, kv_rank = 0;  // widths of the compressed queries (0: they are not) and of the compressed keys and values
   int64_t n_nope = 0, n_value = 0;  // of a head: values of a key that do not turn, values of a value
   bool is_absorbed = false;
+  bool operator==(const LatentParams&) const = default;
 };
 
 struct Hparams {
@@ -62,6 +64,7 @@ struct Hparams {
     int64_t n_state = 0;     // N or Dk
     int64_t n_head = 0;      // Mamba 1: the rank of dt
     int64_t n_group = 1;     // that share b and c, or key heads
+    bool operator==(const Recurrent&) const = default;
   } recurrent;
   bool normalise_dt_b_c = false;      // Mamba 1
   bool rope_is_used = true;           // a key may say that it is not
@@ -91,6 +94,7 @@ struct Hparams {
   std::vector<float> sparsity;                  // [n_layer] deviations above the mean that a gate must be; −infinity = any
   int64_t n_embd_per_layer = 0;                 // P: width of the embeddings that each layer gets of its own; 0 = none
 
+  bool operator==(const Hparams&) const = default;
   bool layer_is_local(int64_t layer) const { return !is_local.empty() && is_local[static_cast<size_t>(layer)] != 0; }
   bool has_experts(int64_t layer) const { return moe.n_expert > 0 && layer >= n_dense_lead && (layer + 1) % moe_step == 0; }
   // The window of a layer, 0 where it sees everything.

@@ -56,6 +56,7 @@ class Writer {
   Result<void> add_tensor(std::string_view name, Type type, std::span<const int64_t> dim, std::span<const std::byte> data);
   Result<void> add_tensor(std::string_view name, Type type, std::span<const int64_t> dim, Producer data);
 
+  std::string header() const;  // what stands before the tensors' data
   int64_t file_bytes() const;
   // Through a temporary file: `path` has the whole content or is untouched.
   Result<void> write(const std::string& path) const;
@@ -100,7 +101,6 @@ class Writer {
   static void append_string(std::string& bytes, std::string_view text);
   static std::string array_header(ValueType element, uint64_t count);
   void store(std::string_view key, ValueType type, std::string bytes);
-  std::string header() const;  // up to the first tensor's data, padded
   Result<void> stream(const Sink& sink) const;
 
   uint32_t alignment_, version_;

@@ -131,6 +131,16 @@ TEST(ServerProcess, RunnerOfOllama) {
   EXPECT_EQ(runner_of(proc.env(), 10, "/blobs/sha256-c"), 0) << "another's child";
 }
 
+TEST(ServerProcess, SecretsAreNotKept) {
+  const Proc proc;
+  proc.process(5, 1, {"llama-server", "--api-key", "sesame", "-c", "1"});
+  proc.write("5/environ", std::string("OLLAMA_API_KEY=sesame\0OLLAMA_HOST=KEY\0", 39));
+  const auto process = look_at_process(proc.env(), 5);
+  EXPECT_THAT(process->arguments, ElementsAre("llama-server", "--api-key", "(hidden)", "-c", "1"));
+  EXPECT_EQ(process->variables.size(), 1u);
+  EXPECT_EQ(process->flags.n_ctx, 1);
+}
+
 TEST(ServerProcess, Forwarders) {
   const auto of = [](const char* first) { return forwarder_of(ServerProcess{.pid = 1, .arguments = {first}}); };
   EXPECT_EQ(of("/usr/bin/docker-proxy"), Forwarder::on_this_machine);

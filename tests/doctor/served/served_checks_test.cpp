@@ -175,10 +175,37 @@ TEST(ServedChecks, MemoryAndGpu) {
   const Finding none = only(check_served(s, &known), "on-cpu");
   EXPECT_EQ(none.severity, Severity::info);
   EXPECT_FALSE(none.limits);
+  Here with_gpu = known;
+  with_gpu.machine.gpus = {{.name = "integrated", .shared_memory = true}};
+  EXPECT_THAT(codes(check_served(s, &with_gpu)), ElementsAre("on-cpu"));
+  with_gpu.machine.gpus.push_back({.name = "NVIDIA GeForce RTX 4090"});
+  EXPECT_THAT(only(check_served(s, &with_gpu), "gpu-unused").evidence, HasSubstr("RTX 4090"));
   s.gpu_bytes = s.loaded_bytes;
   EXPECT_THAT(check_served(s, &known), IsEmpty());
   s.process->faults_while_measured = 5000;
   EXPECT_THAT(only(check_served(s, &known), "reread-from-disk").evidence, HasSubstr("5000"));
+}
+
+TEST(ServedChecks, LayersOfLlamaServer) {
+  Here known = here();
+  known.machine.gpus = {{.name = "AMD Radeon RX 7900 XTX"}};
+  Served s = good(ServerKind::llama_server);
+  s.n_layers = 36;
+  s.process->flags.n_gpu_layers = 0;
+  EXPECT_THAT(only(check_served(s, &known), "gpu-unused").fix, HasSubstr("-ngl all"));
+  s.process->flags.n_gpu_layers = 20;
+  EXPECT_THAT(only(check_served(s, &known), "partly-on-cpu").evidence, HasSubstr("-ngl 20 of 36"));
+  s.process->flags.n_gpu_layers = 37;
+  EXPECT_THAT(check_served(s, &known), IsEmpty());
+}
+
+TEST(ServedChecks, PromptsOfClients) {
+  Served s = good(ServerKind::llama_server);
+  s.n_prompt_read = 9000;
+  s.n_prompt_kept = 100;
+  EXPECT_THAT(codes(check_served(s, nullptr)), ElementsAre("prompts-share-nothing"));
+  s.n_prompt_kept = 9000;
+  EXPECT_THAT(check_served(s, nullptr), IsEmpty());
 }
 
 TEST(ServedChecks, ModelByWord) {

@@ -72,6 +72,19 @@ TEST(Served, LlamaServerThatHidesMuch) {
   EXPECT_THAT(unknown_of(*served), Contains(HasSubstr("the model file")));
 }
 
+TEST(Served, LlamaServerMetrics) {
+  Script script = llama_server_script();
+  script["/metrics"] = {{.body = "# TYPE llamacpp:prompt_tokens_total counter\nllamacpp:prompt_tokens_total 110\n"
+                                 "llamacpp:prompt_tokens_cached_total 65\nllamacpp:requests_deferred 2\n"}};
+  const Result<Served> served = look(script);
+  EXPECT_EQ(served->n_prompt_read, 110);
+  EXPECT_EQ(served->n_prompt_kept, 65);
+  EXPECT_TRUE(served->is_busy);
+  script["/metrics"] = {{.body = "llamacpp:prompt_tokens_total -1\nllamacpp:prompt_tokens_cached_total 1e99\n{}\n"}};
+  EXPECT_EQ(look(script)->n_prompt_read, std::nullopt);
+  EXPECT_EQ(look(script)->n_prompt_kept, std::nullopt);
+}
+
 TEST(Served, RouterIsAskedForItsLoadedModel) {
   Script script = llama_server_script();
   script["/props"] = {{.body = R"({"role":"router"})"}};

@@ -193,7 +193,7 @@ TEST_P(Attention, Store) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, Attention, testing::ValuesIn(tested_kernels().begin(), tested_kernels().end()),
+INSTANTIATE_TEST_SUITE_P(Isa, Attention, testing::ValuesIn(tested_vector_kernels().begin(), tested_vector_kernels().end()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace

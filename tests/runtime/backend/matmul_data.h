@@ -58,7 +58,7 @@ inline Aligned<std::byte> random_blocks(const TypeInfo& type, int64_t n_blocks, 
 // QuantizedRows with memory of its own.
 class OwnedRows {
  public:
-  OwnedRows(int64_t k, int64_t n_tokens, int n_digits)
+  OwnedRows(int64_t k, int64_t n_tokens, StepCodes codes)
       : chunks_(static_cast<size_t>(activation_chunks(k) * n_tokens)),
         q_(static_cast<size_t>(code_bytes(k, n_tokens))),
         d_(size(k, n_tokens) / 32),
@@ -66,10 +66,10 @@ class OwnedRows {
         sums_16_(size(k, n_tokens) / 16),
         k_(k),
         n_tokens_(n_tokens),
-        n_digits_(n_digits) {}
-  OwnedRows(int64_t k, int64_t n_tokens) : OwnedRows(k, n_tokens, digits_of_step(n_tokens)) {}
+        codes_(codes) {}
+  OwnedRows(int64_t k, int64_t n_tokens) : OwnedRows(k, n_tokens, codes_of_step(n_tokens)) {}
 
-  QuantizedRows view() { return {k_, n_tokens_, chunks_.data(), q_.data(), d_.data(), sums_.data(), sums_16_.data(), n_digits_}; }
+  QuantizedRows view() { return {k_, n_tokens_, chunks_.data(), q_.data(), d_.data(), sums_.data(), sums_16_.data(), codes_}; }
 
  private:
   static size_t size(int64_t k, int64_t n_tokens) { return static_cast<size_t>(k * n_tokens); }
@@ -80,12 +80,10 @@ class OwnedRows {
   Aligned<float> sums_;              // [K/32, T]
   Aligned<float> sums_16_;           // [K/16, T]
   int64_t k_, n_tokens_;
-  int n_digits_;
+  StepCodes codes_;
 };
 
-// Greatest code of T tokens.
-inline int code_max(int64_t n_tokens, int n_digits) { return n_digits == 2 || n_tokens < kFewTokensCoarse ? 127 * 256 : 127; }
-inline int code_max(int64_t n_tokens) { return code_max(n_tokens, digits_of_step(n_tokens)); }
+inline int code_max(StepCodes codes) { return codes.n_digits == 2 ? 127 * 256 : 127; }
 
 // What quantize must give, by the C library's rounding.
 struct ReferenceRow {

@@ -21,7 +21,7 @@ constexpr float kUntouched = 12345;
 
 struct Case {
   int64_t rows, k, n_tokens;
-  int n_digits = digits_of_step(n_tokens);
+  StepCodes codes = codes_of_step(n_tokens);
 };
 
 // Sums in floats: one rounding a group and a few in scales and minima for coded types, one a value for the others.
@@ -40,17 +40,17 @@ class MatmulTest : public testing::TestWithParam<const TypeInfo*> {
     const MatmulKernels kernels = isa.matmul.find(type().id);
     const Aligned<std::byte> weight = random_blocks(type(), c.rows * c.k / type().block_elements, random_);
     const Aligned<float> x = random_floats(c.k * c.n_tokens, random_);
-    OwnedRows quantized(c.k, c.n_tokens, c.n_digits);
+    OwnedRows quantized(c.k, c.n_tokens, c.codes);
     Aligned<float> effective = x;
     if (kernels.quantizes) {
       for (int64_t t = 0; t < c.n_tokens; ++t) {
         isa.matmul.quantize(x.data() + t * c.k, quantized.view(), t);
-        std::ranges::copy(ReferenceRow(row_of(x, c.k, t), code_max(c.n_tokens, c.n_digits)).values(),
+        std::ranges::copy(ReferenceRow(row_of(x, c.k, t), code_max(c.codes)).values(),
                           effective.begin() + t * c.k);
       }
     }
     std::vector<float> y(static_cast<size_t>(stride * c.n_tokens), kUntouched);
-    Aligned<std::byte> scratch(static_cast<size_t>(isa.matmul.scratch_bytes(c.k)));
+    Aligned<std::byte> scratch(static_cast<size_t>(isa.matmul.scratch_bytes(c.k)), std::byte{0xff});  // NaNs, as may be
     kernels.multiply({weight.data(), type().id, c.k}, row_begin, c.rows, {x.data(), quantized.view(), c.n_tokens}, y.data(),
                      stride, scratch.data());
     std::vector<float> row(static_cast<size_t>(c.k));
@@ -98,7 +98,11 @@ TEST_P(MatmulTest, AgreesWithExactProducts) {
     check(*isa, {9, whole_blocks(576), kFineTokens});
     check(*isa, {9, whole_blocks(576), kFineTokens + 1});
     check(*isa, {9, block, 130});
-    for (int64_t n_tokens : {1, 2, 3, 5, 8, 33}) check(*isa, {33, whole_blocks(576), n_tokens, 1});  // of an expert
+    for (int64_t n_tokens : {1, 2, 3, 5, 8, 33}) {  // 8-bit codes: those of an expert, and those of a step of that many
+      check(*isa, {33, whole_blocks(576), n_tokens, codes_of_step(kFineTokens + 1)});
+      check(*isa, {7, whole_blocks(896), n_tokens, codes_of_step(n_tokens, true)});
+    }
+    for (int64_t k : widths) check(*isa, {33, k, 1, codes_of_step(1, true)});
   }
 }
 
@@ -127,7 +131,7 @@ TEST_P(MatmulTest, StaysNearTheProductOfUnroundedActivations) {
           const double amax = std::abs(*std::ranges::max_element(activations, {}, [](float v) { return std::abs(v); }));
           ASSERT_NEAR(
               y[static_cast<size_t>(r + t * rows)], expected.value,
-              code_dot_tolerance(k, std::sqrt(mean_square), amax, code_max(n_tokens)) + tolerance(kernels, k, expected.sum_abs))
+              code_dot_tolerance(k, std::sqrt(mean_square), amax, code_max(codes_of_step(n_tokens))) + tolerance(kernels, k, expected.sum_abs))
               << isa->name << " row " << r << " token " << t << " of " << n_tokens;
         }
       }
@@ -199,9 +203,9 @@ RowRead read_row(const QuantizedRows& rows, int64_t t, const MatmulTable& form) 
   RowRead read;
   const int64_t k = rows.k;
   for (int64_t i = 0; i < k; ++i) {
-    const uint8_t* q = rows.q + t * rows.n_digits * k + i;
+    const uint8_t* q = rows.q + t * rows.codes.n_digits * k + i;
     const int first = static_cast<int8_t>(q[0] - form.code_bias);
-    if (rows.n_digits == 1)
+    if (rows.codes.n_digits == 1)
       read.code.push_back(first);
     else if (form.has_words)
       read.code.push_back(reinterpret_cast<const int16_t*>(rows.q)[t * k + i]);
@@ -221,7 +225,8 @@ std::pair<int64_t, int> place(int64_t k, int64_t b) {
 }
 
 // The code of a value at `at` of 256 in the form of ActivationChunk.
-int code_at(const int8_t (&first)[256], const int8_t (&second)[256], int at, bool has_words) {
+int code_at(const int8_t (&first)[256], const int8_t (&second)[256], int at, int n_digits, bool has_words) {
+  if (n_digits == 1) return first[at];
   if (!has_words) return 256 * first[at] + second[at];
   int16_t word;
   std::memcpy(&word, (at % 2 == 0 ? first : second) + at / 16 * 16 + at % 16 / 2 * 2, sizeof word);
@@ -230,13 +235,14 @@ int code_at(const int8_t (&first)[256], const int8_t (&second)[256], int at, boo
 
 RowRead read_chunks(const QuantizedRows& rows, int64_t t, bool has_words) {
   RowRead read;
+  const int n_digits = rows.codes.n_digits;
   for (int64_t b = 0; b < rows.k / 32; ++b) {
     const auto [c, at] = place(rows.k, b);
     const ActivationChunk& chunk = rows.chunks[t * activation_chunks(rows.k) + c];
     for (int i = 0; i < 32; ++i) {
       const int linear = 32 * at + i, quad = at / 4 * 128 + i / 16 * 64 + at % 4 * 16 + i % 16;
-      read.code.push_back(code_at(chunk.first, chunk.second, linear, has_words));
-      EXPECT_EQ(code_at(chunk.quad_first, chunk.quad_second, quad, has_words), read.code.back());
+      read.code.push_back(code_at(chunk.first, chunk.second, linear, n_digits, has_words));
+      EXPECT_EQ(code_at(chunk.quad_first, chunk.quad_second, quad, n_digits, has_words), read.code.back());
     }
     read.d.push_back(chunk.d_and_sums[at]);
     read.sums.push_back(chunk.d_and_sums[8 + at]);
@@ -248,17 +254,24 @@ RowRead read_chunks(const QuantizedRows& rows, int64_t t, bool has_words) {
 
 TEST(Quantize, GivesTheReferenceCodesOnEveryInstructionSet) {
   std::mt19937 random(1);
+  struct Form {
+    int64_t n_tokens;
+    bool coarse;
+  };
+  const std::vector<Form> forms{{2, false}, {2, true}, {kFewTokens, false}, {kFewTokens, true}, {kFineTokens + 1, false}};
   for (const Kernels* isa : tested_kernels()) {
-    for (int round = 0; round < 60; ++round) {
-      const int64_t k = round % 2 ? 96 : 576, n_tokens = std::vector<int64_t>{2, kFewTokens, kFineTokens + 1}[round % 3];
+    for (int round = 0; round < 100; ++round) {
+      const auto [n_tokens, coarse] = forms[static_cast<size_t>(round) % forms.size()];
+      const StepCodes codes = codes_of_step(n_tokens, coarse);
+      const int64_t k = round % 2 ? 96 : 576;
       Aligned<float> x = random_floats(k, random);
-      if (round < 3) std::ranges::fill(x, 0.0f);
-      if (round / 3 == 1) x[40] = 1e30f;
-      if (round / 3 == 2) std::ranges::for_each(x, [](float& v) { v *= 1e-30f; });
-      if (round / 3 == 3) std::iota(x.begin(), x.end(), -127.5f);  // ties
-      OwnedRows rows(k, n_tokens);
+      if (round / 5 == 0) std::ranges::fill(x, 0.0f);
+      if (round / 5 == 1) x[40] = 1e30f;
+      if (round / 5 == 2) std::ranges::for_each(x, [](float& v) { v *= 1e-30f; });
+      if (round / 5 == 3) std::iota(x.begin(), x.end(), -127.5f);  // ties
+      OwnedRows rows(k, n_tokens, codes);
       isa->matmul.quantize(x.data(), rows.view(), 1);
-      const ReferenceRow expected(x, code_max(n_tokens));
+      const ReferenceRow expected(x, code_max(codes));
       const RowRead got = n_tokens < kFewTokens ? read_chunks(rows.view(), 1, isa->matmul.has_words)
                                                   : read_row(rows.view(), 1, isa->matmul);
       SCOPED_TRACE(testing::Message() << isa->name << " K " << k << " T " << n_tokens);

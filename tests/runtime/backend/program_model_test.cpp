@@ -109,6 +109,31 @@ TEST_P(ProgramModel, EqualsRef) {
   }
 }
 
+// With 8-bit activations in every step; one of few tokens still has the bits of single steps.
+TEST_P(ProgramModel, EqualsRefWithEightBits) {
+  const auto& [c, n_threads] = GetParam();
+  const RandomWeights weights = random_weights(c.shape, 9);
+  const Result<Graph> graph = build_model(c.shape, weights.table(), request(c.cache, 40));
+  ASSERT_TRUE(graph) << graph.error().what;
+  const std::vector<int32_t> tokens = some_tokens(47, c.shape.n_vocab, 10);
+  const std::vector<int32_t> prompt(tokens.begin(), tokens.begin() + 40), next(tokens.begin() + 40, tokens.end());
+  const auto ref_backend = make_ref_backend();
+  TestProgram ref = compile(*ref_backend, *graph, weights);
+  ref.run(prompt, {{0, 40, 0}}, {});
+  const auto expected = ref.run(next, {{0, 7, 40}}, all_rows(7));
+  const auto backend = make_cpu_backend(*cpu::supported_kernels().back(), n_threads, ActivationBits::eight);
+  TestProgram program = compile(*backend, *graph, weights), one_by_one = compile(*backend, *graph, weights);
+  program.run(prompt, {{0, 40, 0}}, {});
+  one_by_one.run(prompt, {{0, 40, 0}}, {});
+  const auto together = program.run(next, {{0, 7, 40}}, all_rows(7));
+  for (int32_t i = 0; i < 7; ++i) {
+    EXPECT_LE(greatest_difference(together[static_cast<size_t>(i)], expected[static_cast<size_t>(i)]),
+              tolerance(c.quantizes, c.cache))
+        << "row " << i;
+    EXPECT_EQ(one_by_one.run({next[static_cast<size_t>(i)]}, {{0, 1, 40 + i}}, {0})[0], together[static_cast<size_t>(i)]);
+  }
+}
+
 // A prompt in pieces, token by token or at once: the same logits, but for the order of sums.
 TEST_P(ProgramModel, ChunksEqualOneStep) {
   const auto& [c, n_threads] = GetParam();
@@ -164,6 +189,26 @@ INSTANTIATE_TEST_SUITE_P(All, ProgramModel, testing::Combine(testing::ValuesIn(c
                          [](const auto& info) {
                            return std::get<0>(info.param).name + "_" + std::to_string(std::get<1>(info.param)) + "_threads";
                          });
+
+// Eight sequences at once have 8-bit activations, fewer have 16 bits, unless all steps have 8.
+TEST(ProgramStep, CodesFollowTheStep) {
+  const ModelShape shape{.types = {Type::q8_0, Type::q8_0}};
+  const RandomWeights weights = random_weights(shape, 1);
+  const Result<Graph> graph = build_model(shape, weights.table(), request(Type::f32, 16, 8));
+  ASSERT_TRUE(graph);
+  const auto logits = [&](ActivationBits bits, int32_t n_seq, int32_t n_tokens) {
+    const auto backend = make_cpu_backend(*cpu::supported_kernels().back(), 1, bits);
+    std::vector<StepSequence> sequences;
+    for (int32_t s = 0; s < n_seq; ++s) sequences.push_back({s, n_tokens / n_seq, 0});
+    return compile(*backend, *graph, weights).run(std::vector<int32_t>(static_cast<size_t>(n_tokens), 7), sequences, {0})[0];
+  };
+  const auto fine = ActivationBits::chosen, coarse = ActivationBits::eight;
+  EXPECT_EQ(logits(fine, 8, 8), logits(coarse, 8, 8));
+  EXPECT_EQ(logits(fine, 8, 16), logits(coarse, 8, 16));
+  EXPECT_NE(logits(fine, 7, 7), logits(coarse, 7, 7));
+  EXPECT_NE(logits(fine, 1, 8), logits(coarse, 1, 8));
+  EXPECT_LE(greatest_difference(logits(fine, 1, 8), logits(coarse, 1, 8)), tolerance(true, Type::f32));
+}
 
 // A step that asks for no logits only fills the cache.
 TEST(ProgramStep, NoOutputs) {

@@ -122,7 +122,7 @@ TEST_P(Vectors, Elementwise) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, Vectors, testing::ValuesIn(tested_kernels().begin(), tested_kernels().end()),
+INSTANTIATE_TEST_SUITE_P(Isa, Vectors, testing::ValuesIn(tested_vector_kernels().begin(), tested_vector_kernels().end()),
                          [](const auto& info) { return std::string(info.param->name); });
 
 }  // namespace

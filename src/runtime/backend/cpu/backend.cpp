@@ -16,7 +16,8 @@ bool is_cache_type(Type type) {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const Kernels& kernels, int n_threads) : kernels_(kernels), pool_(std::make_shared<ThreadPool>(n_threads)) {}
+  CpuBackend(const Kernels& kernels, int n_threads, ActivationBits precision)
+      : kernels_(kernels), precision_(precision), pool_(std::make_shared<ThreadPool>(n_threads)) {}
 
   std::string_view name() const override { return "cpu"; }
 
@@ -44,24 +45,25 @@ class CpuBackend final : public Backend {
                   fmt::format("the plan has a workspace of {} bytes, this backend needs {}", plan.workspace_bytes, layout.bytes),
                   "plan with the caps of the backend that runs the graph");
     TRY_ASSIGN(ProgramMemory memory, ProgramMemory::create(graph, plan, weights));
-    return std::make_unique<CpuProgram>(graph, kernels_, std::move(schedule), layout, std::move(memory), pool_);
+    return std::make_unique<CpuProgram>(graph, kernels_, std::move(schedule), layout, std::move(memory), pool_, precision_);
   }
 
  private:
   const Kernels& kernels_;
+  ActivationBits precision_;
   std::shared_ptr<ThreadPool> pool_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(const Kernels& kernels, int n_threads) {
-  return std::make_unique<CpuBackend>(kernels, n_threads);
+std::unique_ptr<Backend> make_cpu_backend(const Kernels& kernels, int n_threads, ActivationBits precision) {
+  return std::make_unique<CpuBackend>(kernels, n_threads, precision);
 }
 
-Result<std::unique_ptr<Backend>> make_cpu_backend(int n_threads) {
+Result<std::unique_ptr<Backend>> make_cpu_backend(int n_threads, ActivationBits precision) {
   const char* forced = std::getenv("LUPO_ISA");
   TRY_ASSIGN(const Kernels* kernels, choose_kernels(forced == nullptr ? "" : forced));
-  return make_cpu_backend(*kernels, n_threads);
+  return make_cpu_backend(*kernels, n_threads, precision);
 }
 
 }  // namespace lupo

@@ -129,13 +129,6 @@ inline void fill_panel(const WeightRows& w, int64_t row, int64_t row_end, int64_
   }
 }
 
-// How many products of a pair of codes up to code_max with a pair of digits a 16-bit sum holds: 1, 2, 4 or 8.
-constexpr int short_sums_of(int code_max) {
-  int n = 1;
-  while (n < 8 && 2 * n * (2 * code_max * 127) <= 32767) n *= 2;
-  return n;
-}
-
 // What a decoded panel still has of its type: few forms, so that each product is compiled once for many types.
 template <int kGroupOfType, bool kWideOfType, bool kMinOfType, int kShortSumsOfType>
 struct PanelForm {
@@ -144,6 +137,46 @@ struct PanelForm {
   // Codes are multiplied as words, whatever the activations have: bytes would have to swap signs and be widened each time.
   static constexpr bool kAlwaysWords = kWords && kWide && kShortSums == 1;
 };
+
+// Sums of tokens first … kTokens − 1 to y[0 … n_rows) of each: set by the first panel of a row, added to by the others.
+template <int kTokens>
+[[gnu::always_inline]] inline void put_tile(const FloatLanes (&sums)[kTileVectors][kTokens], int first, int n_rows, bool add,
+                                            float* y, int64_t y_stride) {
+  if (n_rows == kPanelRows) {
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) {
+      if (t < first) continue;
+#pragma GCC unroll 2
+      for (int v = 0; v < kTileVectors; ++v) {
+        float* at = y + t * y_stride + v * kLanes;
+        lanes_store(at, add ? lanes_load(at) + sums[v][t] : sums[v][t]);
+      }
+    }
+    return;
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {  // unrolled, or the sums would lie in memory
+    if (t < first) continue;
+    alignas(64) float values[kPanelRows];
+    for (int v = 0; v < kTileVectors; ++v) lanes_store(values + v * kLanes, sums[v][t]);
+    for (int r = 0; r < n_rows; ++r) y[t * y_stride + r] = (add ? y[t * y_stride + r] : 0) + values[r];
+  }
+}
+
+// y's lines are far apart: fetched while the tile is computed.
+template <int kTokens>
+inline void prefetch_tile(const float* y, int64_t y_stride) {
+  for (int t = 0; t < kTokens; ++t) {
+    for (int v = 0; v < kPanelRows; v += 16) __builtin_prefetch(y + t * y_stride + v, 1, 3);
+  }
+}
+
+// panel_times_all<F, kDigits>(panel, x, k_begin, n_blocks, n_rows, y, y_stride): a panel times all tokens, put as put_tile does.
+#if defined(LUPO_ISA_AMX)
+#include "runtime/backend/cpu/matmul_gemm_amx.h"
+#elif defined(LUPO_ISA_I8MM)
+#include "runtime/backend/cpu/matmul_gemm_i8mm.h"
+#else
 
 // sums + the panel's codes of one group times a digit of the activations; the codes start at `codes`, token t's digits at
 // q + t · q_stride.
@@ -305,14 +338,11 @@ template <class F, int kDigits, int kTokens>
 }
 #endif
 
-// y[0 … n_rows) of each token: set from the first panel of a row, added to from the others.
 template <class F, int kDigits, int kTokens>
 [[gnu::noinline]] inline void panel_times_tokens(const Panel& panel, const QuantizedRows& x, int64_t token, int64_t k_begin,
                                                  int n_blocks, int n_rows, float* y, int64_t y_stride) {
   float* out = y + token * y_stride;
-  for (int t = 0; t < kTokens; ++t) {  // y's lines are far apart: fetched while the tile is computed
-    for (int v = 0; v < kPanelRows; v += 16) __builtin_prefetch(out + t * y_stride + v, 1, 3);
-  }
+  prefetch_tile<kTokens>(out, y_stride);
   FloatLanes sums[kTileVectors][kTokens];
 #pragma GCC unroll 2
   for (int v = 0; v < kTileVectors; ++v) {
@@ -325,23 +355,7 @@ template <class F, int kDigits, int kTokens>
   else
 #endif
     multiply_tile<F, kDigits, kTokens>(panel, x, token, k_begin, n_blocks, sums);
-  const bool add = k_begin != 0;
-  if (n_rows == kPanelRows) {
-#pragma GCC unroll 8
-    for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 2
-      for (int v = 0; v < kTileVectors; ++v) {
-        float* at = out + t * y_stride + v * kLanes;
-        lanes_store(at, add ? lanes_load(at) + sums[v][t] : sums[v][t]);
-      }
-    }
-    return;
-  }
-  for (int t = 0; t < kTokens; ++t) {
-    alignas(64) float values[kPanelRows];
-    for (int v = 0; v < kTileVectors; ++v) lanes_store(values + v * kLanes, sums[v][t]);
-    for (int r = 0; r < n_rows; ++r) out[t * y_stride + r] = (add ? out[t * y_stride + r] : 0) + values[r];
-  }
+  put_tile<kTokens>(sums, 0, n_rows, k_begin != 0, out, y_stride);
 }
 
 template <class F, int kDigits>
@@ -354,11 +368,13 @@ inline void panel_times_all(const Panel& panel, const QuantizedRows& x, int64_t 
   if (t < x.n_tokens) panel_times_tokens<F, kDigits, 1>(panel, x, t, k_begin, n_blocks, n_rows, y, y_stride);
 }
 
+#endif
+
 template <class T>
 inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                  Panel& panel) {
   using Form = PanelForm<T::kGroup, T::kWide, kHasMin<T>, kKeepsOffset ? short_sums_of(T::kCodeMax) : 1>;
-  const auto times_all = x.quantized.n_digits == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
+  const auto times_all = x.quantized.codes.n_digits == 2 ? panel_times_all<Form, 2> : panel_times_all<Form, 1>;
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     const int n_rows = row_end - row < kPanelRows ? static_cast<int>(row_end - row) : kPanelRows;
     for (int64_t k_begin = 0, k_end = 0; k_begin < w.k; k_begin = k_end) {
@@ -366,7 +382,7 @@ inline void gemm(const WeightRows& w, int64_t row_begin, int64_t row_end, const 
       const int n_blocks = static_cast<int>((k_end - k_begin) / 32);
       fill_panel<T>(w, row, row_end, k_begin, n_blocks, panel);
 #if defined(LUPO_SHORT_SUMS)
-      if (Form::kAlwaysWords || x.quantized.n_digits == 2) widen_panel<Form>(n_blocks, panel);
+      if (Form::kAlwaysWords || x.quantized.codes.n_digits == 2) widen_panel<Form>(n_blocks, panel);
 #endif
       times_all(panel, x.quantized, k_begin, n_blocks, n_rows, y + row, y_stride);
     }

@@ -20,6 +20,13 @@ inline constexpr uintptr_t kPrefetchBytes = 4096;  // ahead of the row that is r
 // enough, and one stream is read from memory 1.2 to 1.9 times as fast as two.
 inline constexpr int kGemvRows = kLanes == 16 ? 2 : 1;
 
+// How many products of a pair of codes up to code_max with a pair of digits a 16-bit sum holds: 1, 2, 4 or 8.
+constexpr int short_sums_of(int code_max) {
+  int n = 1;
+  while (n < 8 && 2 * n * (2 * code_max * 127) <= 32767) n *= 2;
+  return n;
+}
+
 template <class T>
 inline constexpr int kOffset = T::kWide ? kWideOffset : T::kOffset;
 
@@ -51,7 +58,7 @@ inline F32x16 scale(const Scales16& s, const ActivationChunk& x, RowSums& sums) 
 
 // Adds a chunk of one row times kTokens tokens; a[t · a_stride] is token t's. The blocks of 32 values before `first` are known to
 // have scales of 0 in the activations.
-template <class T, int kTokens>
+template <class T, int kDigits, int kTokens>
 [[gnu::always_inline]] inline void add_chunk(const typename T::Block* row, const ActivationChunk* a, int64_t a_stride, int first,
                                              RowSums (&sums)[kTokens]) {
   F32x16 scaled[kTokens];
@@ -72,7 +79,8 @@ template <class T, int kTokens>
 #pragma GCC unroll 4
       for (int t = 0; t < kTokens; ++t) {
         const ActivationChunk& x = a[t * a_stride];
-        const I32x16 products = dot_quad<T::kWide>(w, x.quad_first + 128 * q, x.quad_second + 128 * q);
+        const I32x16 products = kDigits == 2 ? dot_quad<T::kWide>(w, x.quad_first + 128 * q, x.quad_second + 128 * q)
+                                             : dot_quad_bytes<T::kWide, short_sums_of(T::kCodeMax)>(w, x.quad_first + 128 * q);
         sums[t].products = fma(to_float(products), spread_16(scaled[t], q), sums[t].products);
       }
     }
@@ -84,7 +92,8 @@ template <class T, int kTokens>
 #pragma GCC unroll 4
       for (int t = 0; t < kTokens; ++t) {
         const ActivationChunk& x = a[t * a_stride];
-        const I32x16 products = dot<T::kWide>(w, x.first + 64 * p, x.second + 64 * p);
+        const I32x16 products =
+            kDigits == 2 ? dot<T::kWide>(w, x.first + 64 * p, x.second + 64 * p) : dot_bytes<T::kWide>(w, x.first + 64 * p);
         const F32x16 d = T::kGroup == 32 ? spread_32(scaled[t], p) : spread_16(scaled[t], p);
         sums[t].products = fma(to_float(products), d, sums[t].products);
       }
@@ -113,7 +122,7 @@ template <class Block>
 }
 
 // kRows rows of K >= 256 values, or of PaddedRows, times kTokens tokens: rows[r] to y[r + t · y_stride].
-template <class T, int kRows, int kTokens>
+template <class T, int kDigits, int kRows, int kTokens>
 inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t k, const ActivationChunk* a, int64_t a_stride,
                           float* y, int64_t y_stride) {
   constexpr int64_t kAdvance = kChunk / T::kElements;
@@ -129,7 +138,7 @@ inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
       prefetch(row[r], kAdvance);
-      add_chunk<T, kTokens>(row[r], a, a_stride, 0, sums[r]);
+      add_chunk<T, kDigits, kTokens>(row[r], a, a_stride, 0, sums[r]);
       row[r] += kAdvance;
     }
   }
@@ -139,7 +148,7 @@ inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
         prefetch(row[r], (kBlocksOfChunk - done) * 32 / T::kElements);
-        add_chunk<T, kTokens>(row[r] - done * 32 / T::kElements, a, a_stride, done, sums[r]);
+        add_chunk<T, kDigits, kTokens>(row[r] - done * 32 / T::kElements, a, a_stride, done, sums[r]);
       }
     }
   }
@@ -151,7 +160,7 @@ inline void multiply_rows(const typename T::Block* const (&rows)[kRows], int64_t
 }
 
 // A row times all tokens, four in one pass.
-template <class T>
+template <class T, int kDigits>
 [[gnu::noinline]] void row_times_tokens(const typename T::Block* row, int64_t k, const Activations& x, float* y,
                                         int64_t y_stride) {
   const int64_t chunks = activation_chunks(k);
@@ -159,15 +168,15 @@ template <class T>
     const ActivationChunk* a = x.quantized.chunks + t * chunks;
     float* out = y + t * y_stride;
     switch (x.n_tokens - t) {
-      case 1: multiply_rows<T, 1, 1>({row}, k, a, chunks, out, y_stride); break;
-      case 2: multiply_rows<T, 1, 2>({row}, k, a, chunks, out, y_stride); break;
-      case 3: multiply_rows<T, 1, 3>({row}, k, a, chunks, out, y_stride); break;
-      default: multiply_rows<T, 1, 4>({row}, k, a, chunks, out, y_stride);
+      case 1: multiply_rows<T, kDigits, 1, 1>({row}, k, a, chunks, out, y_stride); break;
+      case 2: multiply_rows<T, kDigits, 1, 2>({row}, k, a, chunks, out, y_stride); break;
+      case 3: multiply_rows<T, kDigits, 1, 3>({row}, k, a, chunks, out, y_stride); break;
+      default: multiply_rows<T, kDigits, 1, 4>({row}, k, a, chunks, out, y_stride);
     }
   }
 }
 
-template <class T>
+template <class T, int kDigits>
 inline void gemv(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride) {
   using Block = typename T::Block;
   const int64_t blocks_of_row = w.k / T::kElements;
@@ -175,17 +184,17 @@ inline void gemv(const WeightRows& w, int64_t row_begin, int64_t row_end, const 
   int64_t r = row_begin;
   if constexpr (T::kElements < kChunk) {
     if (w.k < kChunk) {
-      for (; r < row_end; ++r) row_times_tokens<T>(PaddedRow<T>(row(r), w.k).blocks, kChunk, x, y + r, y_stride);
+      for (; r < row_end; ++r) row_times_tokens<T, kDigits>(PaddedRow<T>(row(r), w.k).blocks, kChunk, x, y + r, y_stride);
     }
   }
   if (x.n_tokens == 1) {
     for (; r + kGemvRows <= row_end; r += kGemvRows) {
       const Block* rows[kGemvRows];
       for (int i = 0; i < kGemvRows; ++i) rows[i] = row(r + i);
-      multiply_rows<T, kGemvRows, 1>(rows, w.k, x.quantized.chunks, 0, y + r, y_stride);
+      multiply_rows<T, kDigits, kGemvRows, 1>(rows, w.k, x.quantized.chunks, 0, y + r, y_stride);
     }
   }
-  for (; r < row_end; ++r) row_times_tokens<T>(row(r), w.k, x, y + r, y_stride);
+  for (; r < row_end; ++r) row_times_tokens<T, kDigits>(row(r), w.k, x, y + r, y_stride);
 }
 
 }  // namespace

@@ -14,16 +14,28 @@
 namespace lupo::cpu {
 
 // Activations of fewer tokens than this are multiplied row by row of the weight; from here on a panel of decoded rows pays. With
-// 8-bit codes, which the row by row form does not have, it pays sooner.
+// 8-bit codes it pays sooner.
 inline constexpr int64_t kFewTokens = 8, kFewTokensCoarse = 3;
-// Up to here activations have 16-bit codes: a step is then bound by reading the weights, or is a short prompt, whose user reads
-// each token. Longer prompts have 8-bit codes, as the reference engine always has.
+// Up to here the activations of a prompt have 16-bit codes, since its user reads each token. Longer ones have 8-bit codes, as the
+// reference engine always has.
 inline constexpr int64_t kFineTokens = 64;
-constexpr int digits_of_step(int64_t n_tokens) { return n_tokens <= kFineTokens ? 2 : 1; }  // of base 256
 
-// 256 activations of one token, when tokens are few: x ≈ d · c with the code c = 256 · high + low, |high| and |low| <= 127. As
-// digits, `first` has the high and `second` the low one of each code. As words (x86 without VNNI), the 16 bytes of each 16
-// values are eight int16: in `first` the codes of the even values, in `second` of the odd ones. Of a row whose length K is no
+// The codes of a step's activations: digits of base 256, and the number of tokens from which a product takes panels.
+struct StepCodes {
+  int n_digits;
+  int64_t n_panel;
+};
+// `coarse`: 8 bits, however few tokens there are. A step of fewer than kFewTokens goes row by row with either, so that each of its
+// tokens has the bits that it has alone.
+constexpr StepCodes codes_of_step(int64_t n_tokens, bool coarse = false) {
+  const int n_digits = coarse || n_tokens > kFineTokens ? 1 : 2;
+  return {n_digits, n_digits == 2 || n_tokens < kFewTokens ? kFewTokens : kFewTokensCoarse};
+}
+
+// 256 activations of one token, when tokens are few: x ≈ d · c. A code c of 8 bits is in `first`. One of 16 bits is
+// c = 256 · high + low, |high| and |low| <= 127. As digits, `first` has the high and `second` the low one of each code. As words
+// (x86 without VNNI), the 16 bytes of each 16 values are eight int16: in `first` the codes of the even values, in `second` of the
+// odd ones. Of a row whose length K is no
 // multiple of 256 the last chunk holds the last 256 values, with d and sums of those in the chunk before as 0; of a row with
 // K < 256 it is filled up with zeros.
 struct alignas(64) ActivationChunk {
@@ -45,9 +57,9 @@ struct QuantizedRows {
   float* d;                 // [K/32, T]
   float* sums;              // [K/32, T]
   float* sums_16;           // [K/16, T]
-  int n_digits = digits_of_step(n_tokens);  // of q; the T tokens of one expert have those of their whole step
+  StepCodes codes = codes_of_step(n_tokens);  // the T tokens of one expert have those of their whole step
 
-  bool has_chunks() const { return n_tokens < (n_digits == 2 ? kFewTokens : kFewTokensCoarse); }
+  bool has_chunks() const { return n_tokens < codes.n_panel; }
 };
 
 // Bytes of QuantizedRows::q for up to T tokens of up to K values.

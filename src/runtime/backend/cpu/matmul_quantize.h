@@ -100,8 +100,10 @@ inline int32_t high_digit(int32_t code) { return (code + 128) >> 8; }
 inline int32_t low_digit(int32_t code) { return code - high_digit(code) * 256; }
 
 // 16 codes as ActivationChunk has them.
-inline void put_half(const int16_t* code, int8_t* first, int8_t* second) {
-  if constexpr (kWords) {
+inline void put_half(const int16_t* code, int n_digits, int8_t* first, int8_t* second) {
+  if (n_digits == 1) {
+    for (int i = 0; i < 16; ++i) first[i] = static_cast<int8_t>(code[i]);
+  } else if constexpr (kWords) {
     int16_t even[8], odd[8];
     for (int i = 0; i < 8; ++i) {
       even[i] = code[2 * i];
@@ -118,12 +120,12 @@ inline void put_half(const int16_t* code, int8_t* first, int8_t* second) {
 }
 
 // Blocks first … n − 1 of a chunk; those before belong to the chunk before and count nothing.
-inline void quantize_chunk(const float* x, int first, int n_blocks, ActivationChunk& out) {
+inline void quantize_chunk(const float* x, int first, int n_blocks, int n_digits, ActivationChunk& out) {
   for (int b = 0; b < n_blocks; ++b) {
-    const BlockCodes block = quantize_block(x + 32 * b, kCodeMax16);
+    const BlockCodes block = quantize_block(x + 32 * b, n_digits == 2 ? kCodeMax16 : kCodeMax8);
     for (int h = 0; h < 2; ++h) {
       const int at = 32 * b + 16 * h, quad = b / 4 * 128 + 64 * h + b % 4 * 16;
-      put_half(block.code + 16 * h, out.first + at, out.second + at);
+      put_half(block.code + 16 * h, n_digits, out.first + at, out.second + at);
       __builtin_memcpy(out.quad_first + quad, out.first + at, 16);
       __builtin_memcpy(out.quad_second + quad, out.second + at, 16);
       out.sums_16[2 * b + h] = b < first ? 0 : block.sums[h];
@@ -133,21 +135,21 @@ inline void quantize_chunk(const float* x, int first, int n_blocks, ActivationCh
   }
 }
 
-inline void quantize_chunks(const float* x, int64_t k, ActivationChunk* out) {
+inline void quantize_chunks(const float* x, int64_t k, int n_digits, ActivationChunk* out) {
   if (k < 256) {
     __builtin_memset(out, 0, sizeof *out);
-    return quantize_chunk(x, 0, static_cast<int>(k / 32), *out);
+    return quantize_chunk(x, 0, static_cast<int>(k / 32), n_digits, *out);
   }
   for (int64_t begin = 0; begin < k; begin += 256, ++out) {
     const int first = begin + 256 <= k ? 0 : static_cast<int>((begin + 256 - k) / 32);
-    quantize_chunk(x + begin - 32 * first, first, 8, *out);
+    quantize_chunk(x + begin - 32 * first, first, 8, n_digits, *out);
   }
 }
 
 // Row t of `out` from x[K].
 void quantize_row(const float* x, const QuantizedRows& out, int64_t t) {
-  if (out.has_chunks()) return quantize_chunks(x, out.k, out.chunks + t * activation_chunks(out.k));
-  const int n_digits = out.n_digits;
+  if (out.has_chunks()) return quantize_chunks(x, out.k, out.codes.n_digits, out.chunks + t * activation_chunks(out.k));
+  const int n_digits = out.codes.n_digits;
   uint8_t* high = out.q + t * n_digits * out.k;
   for (int64_t b = 0; b < out.k / 32; ++b) {
     const BlockCodes block = quantize_block(x + 32 * b, n_digits == 2 ? kCodeMax16 : kCodeMax8);

@@ -5,15 +5,24 @@
 #include "runtime/backend/cpu/matmul_gemm.h"
 #include "runtime/backend/cpu/matmul_quantize.h"
 #include "runtime/backend/cpu/peak-inl.h"
+#if defined(LUPO_ISA_AMX)
+#include "runtime/backend/cpu/matmul_bf16_amx.h"
+#endif
 
 namespace lupo::cpu {
 namespace {
 
+// LUPO_ISA_BASE: the table of the set that this one extends, which multiplies few tokens and the float types.
 template <class T>
 void multiply_coded(const WeightRows& w, int64_t row_begin, int64_t row_end, const Activations& x, float* y, int64_t y_stride,
                     void* scratch) {
   if (x.quantized.has_chunks()) {
-    gemv<T>(w, row_begin, row_end, x, y, y_stride);
+#if defined(LUPO_ISA_BASE)
+    LUPO_ISA_BASE.find(w.type).multiply(w, row_begin, row_end, x, y, y_stride, scratch);
+#else
+    const auto rows = x.quantized.codes.n_digits == 2 ? gemv<T, 2> : gemv<T, 1>;
+    rows(w, row_begin, row_end, x, y, y_stride);
+#endif
   } else {
     gemm<T>(w, row_begin, row_end, x, y, y_stride, *static_cast<Panel*>(scratch));
   }
@@ -22,14 +31,29 @@ void multiply_coded(const WeightRows& w, int64_t row_begin, int64_t row_end, con
 template <class T>
 constexpr MatmulKernels coded{multiply_coded<T>, true, false};
 
+#if defined(LUPO_ISA_BASE)
+MatmulKernels find_uncoded(Type type) {
+#if defined(LUPO_ISA_AMX)
+  if (type == Type::bf16) return {multiply_bf16, false, false};
+#endif
+  return LUPO_ISA_BASE.find(type);
+}
+#else
 template <class T>
 constexpr MatmulKernels floats{multiply_float<T>, false, false};
 
-MatmulKernels find_matmul(Type type) {
+MatmulKernels find_uncoded(Type type) {
   switch (type) {
     case Type::f32: return floats<SimdF32>;
     case Type::f16: return floats<SimdF16>;
     case Type::bf16: return floats<SimdBf16>;
+    default: return {multiply_by_reference, false, true};
+  }
+}
+#endif
+
+MatmulKernels find_matmul(Type type) {
+  switch (type) {
     case Type::iq1_m: return coded<SimdIq1M>;
     case Type::iq1_s: return coded<SimdIq1S>;
     case Type::iq2_s: return coded<SimdIq2S>;
@@ -55,13 +79,22 @@ MatmulKernels find_matmul(Type type) {
     case Type::q8_0: return coded<SimdQ8_0>;
     case Type::tq1_0: return coded<SimdTq1_0>;
     case Type::tq2_0: return coded<SimdTq2_0>;
-    default: return {multiply_by_reference, false, true};
+    default: return find_uncoded(type);
   }
 }
 
-int64_t matmul_scratch_bytes(int64_t /*k*/) {
-  constexpr int64_t kFloatPanelBytes = sizeof(float) * kFloatPanelK * kFloatPanelRows;
-  return kFloatPanelBytes > static_cast<int64_t>(sizeof(Panel)) ? kFloatPanelBytes : static_cast<int64_t>(sizeof(Panel));
+int64_t matmul_scratch_bytes([[maybe_unused]] int64_t k) {
+#if defined(LUPO_ISA_AMX)
+  constexpr int64_t kPanelBytes = sizeof(Panel) > sizeof(Bf16Block) ? sizeof(Panel) : sizeof(Bf16Block);
+#else
+  constexpr int64_t kPanelBytes = sizeof(Panel);
+#endif
+#if defined(LUPO_ISA_BASE)
+  const int64_t others = LUPO_ISA_BASE.scratch_bytes(k);
+#else
+  constexpr int64_t others = sizeof(float) * kFloatPanelK * kFloatPanelRows;
+#endif
+  return others > kPanelBytes ? others : kPanelBytes;
 }
 
 inline constexpr int64_t kRowTile = 32;

@@ -66,6 +66,24 @@ constexpr std::string_view kF32Instructions = "fmla, 128 bits";
 constexpr std::string_view kF32Instructions = "plain C++";
 #endif
 
+#if defined(LUPO_ISA_AMX)
+// What kernels can reach: an activation is multiplied as three bf16 (matmul_bf16_amx.h).
+constexpr std::string_view kBf16Instructions = "tdpbf16ps, 16 x 16 x 32, three times";
+constexpr int64_t kBf16Products = 3 * 16 * 16 * 32 / 3;
+void spin_bf16(int64_t n_rounds) {
+  configure_tiles(16, 64);
+  for (int64_t i = 0; i < n_rounds; ++i) {
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+  }
+  _tile_release();
+}
+constexpr PeakLoop kPeakBf16{spin_bf16, kBf16Products, kBf16Instructions};
+#else
+constexpr PeakLoop kPeakBf16{nullptr, 0, ""};
+#endif
+
 // kInt8Products: of a round.
 #if defined(LUPO_ISA_AMX)
 
@@ -159,7 +177,7 @@ void spin_int8(int64_t n_rounds) {
 
 constexpr PeakKernels kPeakKernels{
     .int8 = {spin_int8, kInt8Products, kInt8Instructions},
-    .bf16 = {nullptr, 0, ""},
+    .bf16 = kPeakBf16,
     .f32 = {spin_f32, kPeakSums* W, kF32Instructions},
 };
 

@@ -24,7 +24,8 @@ QuantizedRows rows_in(const StepContext& context, const Buffers& at, int64_t k, 
           reinterpret_cast<uint8_t*>(codes),
           context.floats(at.scales) + row * k / 32,
           context.floats(at.sums) + row * k / 32,
-          context.floats(at.sums_16) + row * k / 16};
+          context.floats(at.sums_16) + row * k / 16,
+          context.codes};
 }
 
 }  // namespace
@@ -41,21 +42,22 @@ const float* StepContext::rope_cosine(int32_t node, int64_t token) const {
 }
 
 CpuProgram::CpuProgram(const Graph& graph, const Kernels& kernels, Schedule schedule, const WorkspaceLayout& layout,
-                       ProgramMemory memory, std::shared_ptr<ThreadPool> pool)
+                       ProgramMemory memory, std::shared_ptr<ThreadPool> pool, ActivationBits precision)
     : graph_(graph),
       kernels_(kernels),
       schedule_(std::move(schedule)),
       layout_(layout),
       memory_(std::move(memory)),
       pool_(std::move(pool)),
+      precision_(precision),
       parts_done_(static_cast<size_t>((kFewTokens - 1) * kPartsPerThread * pool_->size())) {}
 
 Result<void> CpuProgram::run(const Step& step) {
   TRY(check_step(graph_, step));
   memory_.fill_inputs(graph_, step);
   const StepContext context{
-      graph_, kernels_, schedule_,  layout_, Execution{graph_, step, memory_.addresses()}, memory_.workspace(),
-      *pool_, next_,    parts_done_};
+      graph_, kernels_, schedule_,   layout_,       Execution{graph_, step, memory_.addresses()}, memory_.workspace(),
+      *pool_, next_,    parts_done_, codes_of(step)};
   cursor_ = 0;
   if (trace_ != nullptr) phase_begin_ = seconds_now();
   run_short_phases(context);
@@ -66,6 +68,13 @@ Result<void> CpuProgram::run(const Step& step) {
     }
   });
   return {};
+}
+
+// Many sequences, each with a token or a few, are bound by arithmetic, of which 8-bit codes are half.
+StepCodes CpuProgram::codes_of(const Step& step) const {
+  const bool is_batch = static_cast<int64_t>(step.sequences.size()) >= kFewTokens;
+  const bool coarse = precision_ == ActivationBits::eight || (precision_ == ActivationBits::chosen && is_batch);
+  return codes_of_step(static_cast<int64_t>(step.tokens.size()), coarse);
 }
 
 bool CpuProgram::is_short(const StepContext& context, const Phase& phase) const {

@@ -11,6 +11,7 @@
 
 #include "base/thread_pool.h"
 #include "graph/ops/op.h"
+#include "runtime/backend/cpu/cpu_backend.h"
 #include "runtime/backend/cpu/program_fuse.h"
 #include "runtime/backend/program_memory.h"
 
@@ -27,6 +28,7 @@ struct StepContext {
   ThreadPool& pool;
   std::atomic<int64_t>& next;                  // next piece of work of the phase; 0 when it begins
   std::span<std::atomic<int32_t>> parts_done;  // [kFewTokens − 1, kPartsPerThread · threads], 0 between phases
+  StepCodes codes;
 
   int64_t n_rows(const Phase& phase) const { return phase.over_outputs ? execution.n_outputs() : execution.n_tokens(); }
   const Node& node(int32_t i) const { return graph.nodes[static_cast<size_t>(i)]; }
@@ -64,7 +66,7 @@ void share_rows(const StepContext& context, int64_t n, Work work) {
 class CpuProgram final : public Program {
  public:
   CpuProgram(const Graph& graph, const Kernels& kernels, Schedule schedule, const WorkspaceLayout& layout, ProgramMemory memory,
-             std::shared_ptr<ThreadPool> pool);
+             std::shared_ptr<ThreadPool> pool, ActivationBits precision);
 
   Result<void> run(const Step& step) override;
   std::span<const float> result(int64_t o) const override;
@@ -73,6 +75,7 @@ class CpuProgram final : public Program {
   void trace(std::vector<NodeTime>* sink) override { trace_ = sink; }
 
  private:
+  StepCodes codes_of(const Step& step) const;
   bool is_short(const StepContext& context, const Phase& phase) const;
   void run_parallel(const StepContext& context, const Phase& phase, int thread);
   void finish_phase(const StepContext& context);
@@ -85,6 +88,7 @@ class CpuProgram final : public Program {
   WorkspaceLayout layout_;
   ProgramMemory memory_;
   std::shared_ptr<ThreadPool> pool_;
+  ActivationBits precision_;
   std::vector<std::atomic<int32_t>> parts_done_;
   std::vector<NodeTime>* trace_ = nullptr;
   double phase_begin_ = 0;  // seconds of the steady clock, while tracing

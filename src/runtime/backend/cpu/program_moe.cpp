@@ -147,9 +147,7 @@ class Mixture {
   QuantizedRows rows_of(size_t in, int64_t e) const {
     const int64_t k = weight(in).shape.dim[0], n_tokens = begin_[e + 1] - begin_[e];
     if (in != 4 && is_one_input()) return context_.gathered_rows(k, n_tokens, 0, 0);
-    QuantizedRows rows = context_.gathered_rows(k, n_tokens, begin_[e], code_begin_[in == 4 ? attrs_.n_expert + e : e]);
-    rows.n_digits = digits_of_step(n_tokens_);
-    return rows;
+    return context_.gathered_rows(k, n_tokens, begin_[e], code_begin_[in == 4 ? attrs_.n_expert + e : e]);
   }
   // Where the codes of each expert's rows of K values begin.
   void place_codes(int64_t k, int64_t* out) const {

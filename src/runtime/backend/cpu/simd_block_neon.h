@@ -119,6 +119,23 @@ inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
            vaddq_s32(first.v[3], second.v[3])}};
 }
 
+// Of activations of 8 bits, in the order of the codes.
+inline int32x4_t byte_products(int32x4_t sum, uint8x16_t w, const int8_t* a) {
+  return four_products(sum, w, vreinterpretq_u8_s8(vld1q_s8(a)));
+}
+inline I32x16 add_bytes(const I32x16& sum, Codes64 w, const int8_t* a) {
+  return {{byte_products(sum.v[0], w.a.a, a), byte_products(sum.v[1], w.a.b, a + 16), byte_products(sum.v[2], w.b.a, a + 32),
+           byte_products(sum.v[3], w.b.b, a + 48)}};
+}
+template <bool kWide>
+inline I32x16 dot_bytes(Codes64 w, const int8_t* a) {
+  return add_bytes({{vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)}}, w, a);
+}
+template <bool kWide, int /*kShortSums*/>
+inline I32x16 dot_quad_bytes(Codes128 w, const int8_t* a) {
+  return add_bytes(dot_bytes<kWide>(w.low, a), w.high, a + 64);
+}
+
 inline F32x8 broadcast_8(float x) { return {vdupq_n_f32(x), vdupq_n_f32(x)}; }
 inline F32x16 broadcast_16(float x) { return {broadcast_8(x), broadcast_8(x)}; }
 inline F32x8 zero_8() { return broadcast_8(0); }
@@ -225,11 +242,26 @@ inline void store_quarters(Row row, uint32_t* out, int64_t stride) {
   }
 }
 
+#if defined(LUPO_ISA_I8MM)
+// Group i of eight codes of row r goes to out + 64 i + 8 r (bytes); 4 groups, 8 rows: a panel has no more.
+inline void store_transposed(const Codes (&rows)[8], int8_t* out, int64_t) {
+  for (int r = 0; r < 8; r += 2) {
+    const auto put = [&](uint8x16_t x, uint8x16_t y, int group) {
+      const uint64x2_t a = vreinterpretq_u64_u8(x), b = vreinterpretq_u64_u8(y);
+      vst1q_s8(out + 64 * group + 8 * r, vreinterpretq_s8_u64(vzip1q_u64(a, b)));
+      vst1q_s8(out + 64 * (group + 1) + 8 * r, vreinterpretq_s8_u64(vzip2q_u64(a, b)));
+    };
+    put(rows[r].a, rows[r + 1].a, 0);
+    put(rows[r].b, rows[r + 1].b, 2);
+  }
+}
+#else
 // Group i of four codes of row r goes to out + i · stride + 4 r (bytes); 8 groups, 8 rows.
 inline void store_transposed(const Codes (&rows)[8], int8_t* out, int64_t stride) {
   store_quarters([&](int r, int h) { return vreinterpretq_u32_u8(h == 0 ? rows[r].a : rows[r].b); },
                  reinterpret_cast<uint32_t*>(out), stride / 4);
 }
+#endif
 
 // Value i of row r goes to out[i · stride + r].
 inline void store_transposed(const F32x8 (&rows)[8], float* out, int64_t stride) {

@@ -108,6 +108,21 @@ inline I32x16 dot_quad(const Codes128& w, const int8_t* high, const int8_t* low)
   return fill<I32x16>([&](int i) { return first.v[i] + second.v[i]; });
 }
 
+// Of activations of 8 bits, in the order of the codes.
+template <bool kWide>
+inline I32x16 dot_bytes(const Codes64& w, const int8_t* a) {
+  return fill<I32x16>([&](int i) {
+    int32_t total = 0;
+    for (int j = 4 * i; j < 4 * i + 4; ++j) total += static_cast<int8_t>(w.v[j]) * a[j];
+    return total;
+  });
+}
+template <bool kWide, int /*kShortSums*/>
+inline I32x16 dot_quad_bytes(const Codes128& w, const int8_t* a) {
+  const I32x16 first = dot_bytes<kWide>(w.low, a), second = dot_bytes<kWide>(w.high, a + 64);
+  return fill<I32x16>([&](int i) { return first.v[i] + second.v[i]; });
+}
+
 inline F32x8 broadcast_8(float a) {
   return fill<F32x8>([&](int) { return a; });
 }

@@ -1,4 +1,4 @@
-// simd_block.h for AVX2, and for AVX-512 (LUPO_ISA_AVX512) with or without VNNI (LUPO_ISA_VNNI).
+// simd_block.h for AVX2 and for AVX-512 (LUPO_ISA_AVX512), with or without the dot products of VNNI (LUPO_ISA_VNNI).
 #pragma once
 
 namespace lupo::cpu {
@@ -18,8 +18,12 @@ inline Codes subtract(Codes c, int offset) { return {_mm256_sub_epi8(c.v, bytes_
 // What dot() adds to a wide code.
 #if defined(LUPO_ISA_VNNI)
 inline constexpr int kWideOffset = 128;
-// Activations of a panel's product are stored as q + 128.
+// Activations of a panel's product are stored as q + 128, but for AMX, which multiplies signed bytes.
+#if defined(LUPO_ISA_AMX)
+inline constexpr int kActivationBias = 0;
+#else
 inline constexpr int kActivationBias = 128;
+#endif
 inline constexpr bool kWords = false;
 #else
 inline constexpr int kWideOffset = 0;
@@ -32,6 +36,20 @@ inline __m256i word_products(__m256i w, const int8_t* even, const int8_t* odd) {
   const __m256i e = kWide ? _mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8) : _mm256_and_si256(w, _mm256_set1_epi16(0xff));
   const __m256i o = kWide ? _mm256_srai_epi16(w, 8) : _mm256_srli_epi16(w, 8);
   return _mm256_add_epi32(_mm256_madd_epi16(e, load_32(even).v), _mm256_madd_epi16(o, load_32(odd).v));
+}
+// Products of 32 codes with activations of 8 bits, those of a pair added up: 16-bit sums, of two such products where kShortSums
+// says that they hold them.
+template <bool kWide>
+inline __m256i byte_products(__m256i w, const int8_t* a) {
+  if constexpr (kWide) return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(load_32(a).v, w));
+  return _mm256_maddubs_epi16(w, load_32(a).v);
+}
+inline __m256i widened(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
+template <bool kWide, int kShortSums>
+inline __m256i two_products(__m256i w, const int8_t* a, __m256i v, const int8_t* b) {
+  const __m256i first = byte_products<kWide>(w, a), second = byte_products<kWide>(v, b);
+  if constexpr (kShortSums >= 2) return widened(_mm256_add_epi16(first, second));
+  return _mm256_add_epi32(widened(first), widened(second));
 }
 #endif
 
@@ -128,7 +146,7 @@ inline FloatLanes load_bf16(const uint16_t* p) {
 #else
 
 inline constexpr int kLanes = 8;
-inline constexpr int kTileVectors = 2, kTileTokens = 3;  // 6 float, 6 short sums of 16 registers
+inline constexpr int kTileVectors = 2, kTileTokens = 3;  // 6 float, 6 integer sums of 16 registers
 using FloatLanes = F32x8;
 inline FloatLanes lanes_zero() { return zero_8(); }
 inline FloatLanes lanes_load(const float* p) { return load_8(p); }
@@ -144,7 +162,7 @@ inline FloatLanes load_bf16(const uint16_t* p) {
 
 #endif
 
-#if defined(LUPO_ISA_VNNI)
+#if defined(LUPO_ISA_AVX512) && defined(LUPO_ISA_VNNI)
 
 struct IntLanes {
   __m512i v;
@@ -166,6 +184,27 @@ inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
 }
 inline IntLanes times_256(IntLanes a) { return {_mm512_slli_epi32(a.v, 8)}; }
 inline IntLanes operator+(IntLanes a, IntLanes b) { return {_mm512_add_epi32(a.v, b.v)}; }
+
+#elif defined(LUPO_ISA_VNNI)
+
+struct IntLanes {
+  __m256i v;
+};
+inline IntLanes int_load(const void* p) { return {_mm256_loadu_si256(static_cast<const __m256i*>(p))}; }
+inline void int_store(void* p, IntLanes a) { _mm256_storeu_si256(static_cast<__m256i*>(p), a.v); }
+inline IntLanes int_broadcast(int32_t a) { return {_mm256_set1_epi32(a)}; }
+inline FloatLanes to_float(IntLanes a) { return {_mm256_cvtepi32_ps(a.v)}; }
+template <bool kWide>
+inline IntLanes add_dot(IntLanes sum, IntLanes w, IntLanes a) {
+  return {_mm256_dpbusd_avx_epi32(sum.v, a.v, w.v)};
+}
+template <bool kWide>
+inline IntLanes subtract_bias(IntLanes sum, IntLanes w) {
+  const __m256i bias = _mm256_dpbusd_avx_epi32(_mm256_setzero_si256(), bytes_of(kActivationBias), w.v);
+  return {_mm256_sub_epi32(sum.v, bias)};
+}
+inline IntLanes times_256(IntLanes a) { return {_mm256_slli_epi32(a.v, 8)}; }
+inline IntLanes operator+(IntLanes a, IntLanes b) { return {_mm256_add_epi32(a.v, b.v)}; }
 
 #else
 

@@ -99,6 +99,44 @@ inline Codes64 lookup(const int8_t* table, Codes64 c) {
 }
 inline Codes128 lookup(const int8_t* table, Codes128 c) { return {lookup(table, c.low), lookup(table, c.high)}; }
 
+#if defined(LUPO_ISA_VNNI)
+// The first operand of the dot product is unsigned: wide codes plus kWideOffset; the others are as they are.
+template <bool kWide>
+inline __m256i unsigned_codes(Codes w) {
+  return kWide ? _mm256_xor_si256(w.v, bytes_of(kWideOffset)) : w.v;
+}
+// sum + products with 32 digits. Those of the high digits count 256 times.
+inline __m256i add_digit(__m256i sum, __m256i w, const int8_t* digit) {
+  return _mm256_dpbusd_avx_epi32(sum, w, load_32(digit).v);
+}
+template <bool kWide>
+inline I32x16 dot(Codes64 w, const int8_t* high, const int8_t* low) {
+  const __m256i u = unsigned_codes<kWide>(w.a), v = unsigned_codes<kWide>(w.b), zero = _mm256_setzero_si256();
+  return {add_digit(_mm256_slli_epi32(add_digit(zero, u, high), 8), u, low),
+          add_digit(_mm256_slli_epi32(add_digit(zero, v, high + 32), 8), v, low + 32)};
+}
+template <bool kWide>
+inline __m256i dot_twice(Codes w, Codes x, const int8_t* high, const int8_t* low) {
+  const __m256i u = unsigned_codes<kWide>(w), v = unsigned_codes<kWide>(x), zero = _mm256_setzero_si256();
+  const __m256i highs = add_digit(add_digit(zero, u, high), v, high + 64);
+  return add_digit(add_digit(_mm256_slli_epi32(highs, 8), u, low), v, low + 64);
+}
+template <bool kWide>
+inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
+  return {dot_twice<kWide>(w.low.a, w.high.a, high, low), dot_twice<kWide>(w.low.b, w.high.b, high + 32, low + 32)};
+}
+// Of activations of 8 bits, in the order of the codes.
+template <bool kWide>
+inline I32x16 dot_bytes(Codes64 w, const int8_t* a) {
+  const __m256i zero = _mm256_setzero_si256();
+  return {add_digit(zero, unsigned_codes<kWide>(w.a), a), add_digit(zero, unsigned_codes<kWide>(w.b), a + 32)};
+}
+template <bool kWide, int /*kShortSums*/>
+inline I32x16 dot_quad_bytes(Codes128 w, const int8_t* a) {
+  const I32x16 first = dot_bytes<kWide>(w.low, a);
+  return {add_digit(first.a, unsigned_codes<kWide>(w.high.a), a + 64), add_digit(first.b, unsigned_codes<kWide>(w.high.b), a + 96)};
+}
+#else
 template <bool kWide>
 inline I32x16 dot(Codes64 w, const int8_t* even, const int8_t* odd) {
   return {word_products<kWide>(w.a.v, even, odd), word_products<kWide>(w.b.v, even + 32, odd + 32)};
@@ -108,6 +146,17 @@ inline I32x16 dot_quad(Codes128 w, const int8_t* even, const int8_t* odd) {
   const I32x16 first = dot<kWide>(w.low, even, odd), second = dot<kWide>(w.high, even + 64, odd + 64);
   return {_mm256_add_epi32(first.a, second.a), _mm256_add_epi32(first.b, second.b)};
 }
+// Of activations of 8 bits, in the order of the codes.
+template <bool kWide>
+inline I32x16 dot_bytes(Codes64 w, const int8_t* a) {
+  return {widened(byte_products<kWide>(w.a.v, a)), widened(byte_products<kWide>(w.b.v, a + 32))};
+}
+template <bool kWide, int kShortSums>
+inline I32x16 dot_quad_bytes(Codes128 w, const int8_t* a) {
+  return {two_products<kWide, kShortSums>(w.low.a.v, a, w.high.a.v, a + 64),
+          two_products<kWide, kShortSums>(w.low.b.v, a + 32, w.high.b.v, a + 96)};
+}
+#endif
 
 inline F32x16 zero_16() { return {zero_8(), zero_8()}; }
 inline F32x16 load_16(const float* p) { return {load_8(p), load_8(p + 8)}; }

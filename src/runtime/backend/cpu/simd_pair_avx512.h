@@ -97,6 +97,15 @@ inline I32x16 dot_quad(Codes128 w, const int8_t* high, const int8_t* low) {
   sum = _mm512_dpbusd_epi32(sum, first, load_64(low).v);
   return {_mm512_dpbusd_epi32(sum, second, load_64(low + 64).v)};
 }
+// Of activations of 8 bits, in the order of the codes.
+template <bool kWide>
+inline I32x16 dot_bytes(Codes64 w, const int8_t* a) {
+  return {_mm512_dpbusd_epi32(_mm512_setzero_si512(), unsigned_codes<kWide>(w), load_64(a).v)};
+}
+template <bool kWide, int /*kShortSums*/>
+inline I32x16 dot_quad_bytes(Codes128 w, const int8_t* a) {
+  return {_mm512_dpbusd_epi32(dot_bytes<kWide>(w.low, a).v, unsigned_codes<kWide>(w.high), load_64(a + 64).v)};
+}
 #else
 template <bool kWide>
 inline I32x16 dot(Codes64 w, const int8_t* even, const int8_t* odd) {
@@ -107,6 +116,16 @@ template <bool kWide>
 inline I32x16 dot_quad(Codes128 w, const int8_t* even, const int8_t* odd) {
   const I32x16 first = dot<kWide>(w.low, even, odd), second = dot<kWide>(w.high, even + 64, odd + 64);
   return {_mm512_add_epi32(first.v, second.v)};
+}
+inline I32x16 join(__m256i first, __m256i second) { return {_mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1)}; }
+template <bool kWide>
+inline I32x16 dot_bytes(Codes64 w, const int8_t* a) {
+  return join(widened(byte_products<kWide>(low(w).v, a)), widened(byte_products<kWide>(high(w).v, a + 32)));
+}
+template <bool kWide, int kShortSums>
+inline I32x16 dot_quad_bytes(Codes128 w, const int8_t* a) {
+  return join(two_products<kWide, kShortSums>(low(w.low).v, a, low(w.high).v, a + 64),
+              two_products<kWide, kShortSums>(high(w.low).v, a + 32, high(w.high).v, a + 96));
 }
 #endif
 
