@@ -8,7 +8,8 @@ rust_min=1.85
 # To build and to fetch a model.
 build_packages=(
   ca-certificates cmake g++ ninja-build pkg-config python3-pip
-  libcli11-dev libedit-dev libfmt-dev libgmock-dev libgtest-dev libpcre2-dev libsimde-dev libsqlite3-dev libutf8proc-dev nlohmann-json3-dev
+  libcli11-dev libcurl4-openssl-dev libedit-dev libfmt-dev libgmock-dev libgtest-dev libpcre2-dev libsimde-dev libsqlite3-dev
+  libutf8proc-dev nlohmann-json3-dev
 )
 
 say() { printf '\n== %s\n' "$*" >&2; }
@@ -40,7 +41,8 @@ require_debian_12() {
   cat >&2 <<END
 This script sets up Debian 12; here is ${id:-an unknown system} ${version}. lupo needs Linux on x86-64 or aarch64 and:
   to build      CMake >= 3.25, Ninja, g++ >= 12 (C++23 with std::expected), pkg-config, Rust >= $rust_min with cargo
-  libraries     fmt 9, nlohmann-json 3, CLI11 2, PCRE2 (8 bit), SQLite 3, utf8proc, libedit, GoogleTest with GoogleMock, SIMDe
+  libraries     fmt 9, nlohmann-json 3, CLI11 2, PCRE2 (8 bit), SQLite 3, utf8proc, libcurl 7.85, libedit,
+                GoogleTest with GoogleMock, SIMDe
   for models    Python 3 with pip
 With these in place:
   cmake --preset release && cmake --build --preset release

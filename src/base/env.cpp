@@ -40,10 +40,18 @@ std::vector<std::string> list_directory(const std::string& path) {
   return names;
 }
 
+std::optional<std::string> read_symbolic_link(const std::string& path) {
+  char target[4096];
+  const ssize_t n = readlink(path.c_str(), target, sizeof target);
+  if (n < 0) return std::nullopt;
+  return std::string(target, static_cast<size_t>(n));
+}
+
 class RealEnv final : public Env {
  public:
   std::optional<std::string> read_text(const std::string& path) const override { return read_file(path); }
   std::vector<std::string> list(const std::string& directory) const override { return list_directory(directory); }
+  std::optional<std::string> read_link(const std::string& path) const override { return read_symbolic_link(path); }
   std::optional<std::string> variable(const std::string& name) const override {
     const char* value = std::getenv(name.c_str());
     if (!value) return std::nullopt;
@@ -103,6 +111,8 @@ RecordedEnv::RecordedEnv(std::string root, std::map<std::string, std::string> va
 std::optional<std::string> RecordedEnv::read_text(const std::string& path) const { return read_file(root_ + path); }
 
 std::vector<std::string> RecordedEnv::list(const std::string& directory) const { return list_directory(root_ + directory); }
+
+std::optional<std::string> RecordedEnv::read_link(const std::string& path) const { return read_symbolic_link(root_ + path); }
 
 std::optional<std::string> RecordedEnv::variable(const std::string& name) const {
   const auto found = variables_.find(name);

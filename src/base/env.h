@@ -16,6 +16,8 @@ class Env {
   // Whole content of a (small, at most 8 MiB) text file, nothing when it cannot be read.
   virtual std::optional<std::string> read_text(const std::string& path) const = 0;
   virtual std::vector<std::string> list(const std::string& directory) const = 0;  // names, sorted
+  // What a symbolic link says; nothing when it is none, or where links are not kept.
+  virtual std::optional<std::string> read_link(const std::string& /*path*/) const { return std::nullopt; }
   virtual std::optional<std::string> variable(const std::string& name) const = 0;
   virtual std::vector<int> affinity() const = 0;  // logical CPUs this process may run on, ascending; empty = unknown
 };
@@ -32,6 +34,7 @@ class RecordedEnv final : public Env {
   explicit RecordedEnv(std::string root, std::map<std::string, std::string> variables = {});
   std::optional<std::string> read_text(const std::string& path) const override;
   std::vector<std::string> list(const std::string& directory) const override;
+  std::optional<std::string> read_link(const std::string& path) const override;
   std::optional<std::string> variable(const std::string& name) const override;
   std::vector<int> affinity() const override;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/finding.h"
+#include "doctor/served/served.h"
 #include "doctor/speed.h"
 #include "runtime/runtime.h"
 
@@ -46,6 +47,7 @@ struct Diagnosis {
   Machine machine;
   std::string isa;
   std::optional<ModelExam> exam;
+  std::optional<Served> served;      // of a server; then `machine` is empty unless the server runs on it
   std::vector<Finding> findings;     // ranked: by severity, then by gain
   std::vector<LayerVerdict> layers;  // the five, in their order
   std::optional<Layer> stuck_on;     // nothing when nothing limits
@@ -55,6 +57,16 @@ struct Diagnosis {
 // Takes one to a few seconds. Errors: those of the probe, and of a model that cannot be opened or run at all; one that does not
 // fit is a finding.
 Result<Diagnosis> diagnose(const Env& env, const DoctorRequest& request);
+
+struct ServedRequest {
+  std::string url;    // "http://127.0.0.1:11434"
+  std::string model;  // as the server calls it; "" = the one that is loaded, or the first
+  std::string isa;    // kernels that lupo would use
+};
+
+// The same of a model that another server runs, with fixes in that server's terms. Sends it two short requests, which make it
+// load the model when it has not. Errors: those of parse_url, describe_served and measure_served.
+Result<Diagnosis> diagnose_served(const Env& env, const ServedRequest& request);
 
 // Severity first, then gain; stable.
 void rank(std::vector<Finding>& findings);

@@ -71,6 +71,8 @@ std::string finding_text(const Finding& finding, const Paint& paint) {
   return text;
 }
 
+bool has_machine(const Diagnosis& d) { return !d.served || d.served->same_host; }
+
 }  // namespace
 
 std::string to_json(const Diagnosis& d) {
@@ -91,15 +93,18 @@ std::string to_json(const Diagnosis& d) {
                {"findings", std::move(findings)},
                {"layers", std::move(layers)},
                {"isa", d.isa},
-               {"read_gbps", d.machine.measured.read_gbps},
-               {"machine", Json::parse(to_json(d.machine))}};
+               {"read_gbps", d.machine.measured.read_gbps}};
+  json["machine"] = has_machine(d) ? Json::parse(to_json(d.machine)) : Json(nullptr);
+  json["server"] = d.served ? Json::parse(to_json(*d.served)) : Json(nullptr);
   json["model"] = d.exam ? exam_json(*d.exam) : Json(nullptr);
   return json.dump();
 }
 
 std::string to_text(const Diagnosis& d, bool color) {
   const Paint paint{color};
-  std::string text = fmt::format("{}, {}\n", printable(d.machine.cpu.model), format_bytes(d.machine.ram.total_bytes));
+  std::string text;
+  if (has_machine(d)) text = fmt::format("{}, {}\n", printable(d.machine.cpu.model), format_bytes(d.machine.ram.total_bytes));
+  if (d.served) text += to_line(*d.served) + "\n";
   if (d.exam) text += printable(d.exam->path) + "\n";
   text += "\n";
   for (const LayerVerdict& v : d.layers) {
@@ -112,7 +117,9 @@ std::string to_text(const Diagnosis& d, bool color) {
   }
   text += "\n";
   for (const Finding& finding : d.findings) text += finding_text(finding, paint);
-  if (!d.findings.empty()) text += "\n";
+  if (d.served)
+    for (const std::string& unknown : unknown_of(*d.served)) text += fmt::format("{} {}\n", paint("2", "unknown "), unknown);
+  if (!d.findings.empty() || d.served) text += "\n";
   return text + paint("1", printable(d.verdict)) + "\n";
 }
 

@@ -1,4 +1,4 @@
-// lupo doctor: what limits this machine, and a model on it.
+// lupo doctor: what limits this machine, and a model on it, or one that another server runs.
 #include "doctor/doctor.h"
 
 #include <fmt/format.h>
@@ -17,12 +17,26 @@ namespace {
 
 struct Options {
   EngineOptions engine;
+  std::string url;
   bool json = false;
 };
 
 bool color_on_output() { return is_terminal_out() && std::getenv("NO_COLOR") == nullptr; }
 
+void print(const Diagnosis& diagnosis, bool json) {
+  fmt::print("{}", json ? to_json(diagnosis) + "\n" : to_text(diagnosis, color_on_output()));
+}
+
+Result<void> run_served(const Options& options) {
+  TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
+  TRY_ASSIGN(const Diagnosis diagnosis,
+             diagnose_served(real_env(), {.url = options.url, .model = options.engine.model, .isa = isa.in_use}));
+  print(diagnosis, options.json);
+  return {};
+}
+
 Result<void> run(const Options& options) {
+  if (!options.url.empty()) return run_served(options);
   DoctorRequest request{.model = options.engine.model, .runtime = {}, .isa = "", .isa_best = ""};
   TRY_ASSIGN(const ThreadsWanted threads, parse_threads(options.engine.threads));
   if (threads.tries() && !options.engine.model.empty()) {
@@ -36,10 +50,7 @@ Result<void> run(const Options& options) {
   request.isa = isa.in_use;
   request.isa_best = isa.best;
   TRY_ASSIGN(const Diagnosis diagnosis, diagnose(real_env(), request));
-  if (options.json)
-    fmt::print("{}\n", to_json(diagnosis));
-  else
-    fmt::print("{}", to_text(diagnosis, color_on_output()));
+  print(diagnosis, options.json);
   return {};
 }
 
@@ -50,6 +61,7 @@ Verb add_doctor(CLI::App& root) {
   auto options = std::make_shared<Options>();
   add_engine_options(*app, options->engine);
   app->get_option("--model")->required(false);
+  app->add_option("--url", options->url, "of an Ollama, llama-server or OpenAI-compatible server; MODEL is then its name there");
   app->add_flag("--json", options->json, "one JSON value");
   return {app, [options] { return run(*options); }};
 }
