@@ -40,7 +40,9 @@ std::string flags(const Placement& p) {
   return text;
 }
 
-std::string in_words(const Interval& x) { return fmt::format("{:.3g} [{:.3g}–{:.3g}]", x.middle, x.low, x.high); }
+// Three digits, and no exponent.
+std::string digits(double x) { return x >= 100 ? fmt::format("{:.0f}", x) : fmt::format("{:.3g}", x); }
+std::string in_words(const Interval& x) { return fmt::format("{} [{}–{}]", digits(x.middle), digits(x.low), digits(x.high)); }
 
 Json to_json(const Interval& x) { return {{"low", x.low}, {"middle", x.middle}, {"high", x.high}}; }
 
@@ -105,7 +107,7 @@ void print(const PlanOn& plan) {
         "  {:>9} {:>12} {:>12}  {:<22} {:>14}  {}\n", point.n_ctx, format_bytes(point.placement.gpu_bytes),
         format_bytes(point.placement.ram_bytes),
         point.speeds && !point.speeds->prediction.decode.empty() ? in_words(point.speeds->prediction.decode.front().tps) : "–",
-        point.speeds ? fmt::format("{:.3g}", point.speeds->ceiling_tps) : "–",
+        point.speeds ? digits(point.speeds->ceiling_tps) : "–",
         point.placement.fits ? where(point.placement) + " (" + flags(point.placement) + ")" : "does not fit");
   const auto told = std::ranges::find_if(plan.points, [](const PointOn& p) { return p.speeds.has_value(); });
   if (told == plan.points.end()) {

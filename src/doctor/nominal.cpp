@@ -80,7 +80,7 @@ std::optional<NominalSpeeds> predict_nominal(const Graph& graph, const Placement
     speeds.prediction.prefill.push_back({n, interval_of(tps, {0, kPrefillDeviation})});
   }
   speeds.basis =
-      fmt::format("table, not measured: {}; 8 of 10 engines reach {:.0f} to {:.0f} % of the stated bandwidth", machine.basis,
+      fmt::format("not measured; {}; 8 of 10 engines reach {:.0f} to {:.0f} % of the stated bandwidth", machine.basis,
                   100 * kGpuShare * std::exp(-1.2816 * kDecodeDeviation), 100 * kGpuShare * std::exp(1.2816 * kDecodeDeviation));
   return speeds;
 }
