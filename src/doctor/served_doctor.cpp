@@ -47,7 +47,7 @@ void look_again(const Env& env, int port, std::optional<ServerProcess> before, S
   if (!served.process) return;
   if (before && before->pid == served.process->pid && before->major_faults && served.process->major_faults)
     served.process->faults_while_measured = std::max<int64_t>(0, *served.process->major_faults - *before->major_faults);
-  if (served.path.empty()) served.path = served.process->flags.model;
+  if (served.path.empty() && served.flags()) served.path = served.flags()->model;
   if (served.path.empty()) served.path = served.process->mapped_model;
   if (!served.n_slots && served.kind == ServerKind::ollama) served.n_slots = served.process->flags.n_slots;
 }

@@ -18,33 +18,32 @@ constexpr int64_t kPromptJudged = 32;     // tokens: a shorter one proves nothin
 constexpr int64_t kPromptsJudged = 5000;  // tokens of all prompts so far
 constexpr double kKeptFew = 0.2;          // of them
 constexpr int64_t kContextGoal = 16384;   // tokens: what a document or an agent's tools need, where the model can
-constexpr double kSwappedShare = 0.02;    // of the process: what it no longer uses may lie there
-constexpr int64_t kFaultsMany = 200;      // pages from the disk while a few hundred tokens ran
-constexpr double kGainMax = 9;            // of an estimate: nobody believes more
+constexpr int64_t kContextMax = int64_t{1} << 40, kSlotsMax = 4096;  // more is no honest answer
+constexpr double kSwappedShare = 0.02;                               // of the process: what it no longer uses may lie there
+constexpr int64_t kFaultsMany = 200;                                 // pages from the disk while a few hundred tokens ran
+constexpr double kGainMax = 9;                                       // of an estimate: nobody believes more
 
 using Findings = std::vector<Finding>;
 
-const ServerFlags* flags_of(const Served& s) { return s.process && !s.process->arguments.empty() ? &s.process->flags : nullptr; }
-
 // Of one conversation: what the API says, else what the flags do.
 std::optional<int64_t> context_of(const Served& s) {
-  const ServerFlags* flags = flags_of(s);
+  const ServerFlags* flags = s.flags();
   if (s.n_ctx || !flags || !flags->n_ctx || *flags->n_ctx == 0) return s.n_ctx;
   return *flags->n_ctx / std::max<int64_t>(1, flags->n_slots.value_or(1));
 }
 
 void check_context(const Served& s, Findings& findings) {
   const std::optional<int64_t> n_ctx = context_of(s);
-  const ServerFlags* flags = flags_of(s);
-  if (!n_ctx || *n_ctx <= 0 || !s.n_ctx_train) return;
+  const ServerFlags* flags = s.flags();
+  if (!n_ctx || *n_ctx <= 0 || s.n_ctx_train.value_or(0) <= 0 || *s.n_ctx_train > kContextMax) return;
   const std::string evidence = fmt::format("{} tokens, trained for {}", *n_ctx, *s.n_ctx_train);
+  const int64_t n_slots = std::clamp<int64_t>((flags ? flags->n_slots : s.n_slots).value_or(1), 1, kSlotsMax);
   const auto words = [&](int64_t tokens) {
     return say(
-        s,
-        {.modelfile = fmt::format("PARAMETER num_ctx {}", tokens),
-         .variable = fmt::format("OLLAMA_CONTEXT_LENGTH={}", tokens),
-         .flags = fmt::format("-c {}", tokens * std::max<int64_t>(1, flags ? flags->n_slots.value_or(1) : s.n_slots.value_or(1))),
-         .otherwise = fmt::format("start the server with a context of {} tokens (vLLM: --max-model-len {})", tokens, tokens)});
+        s, {.modelfile = fmt::format("PARAMETER num_ctx {}", tokens),
+            .variable = fmt::format("OLLAMA_CONTEXT_LENGTH={}", tokens),
+            .flags = fmt::format("-c {}", tokens * n_slots),
+            .otherwise = fmt::format("start the server with a context of {} tokens (vLLM: --max-model-len {})", tokens, tokens)});
   };
   if (*n_ctx > *s.n_ctx_train) {
     findings.push_back({Layer::runtime, "context-beyond-training", Severity::warning,
@@ -53,13 +52,13 @@ void check_context(const Served& s, Findings& findings) {
     return;
   }
   // Several slots share what -c says, unless the cache is one for all.
-  const int64_t n_slots = s.n_slots.value_or(1);
-  const bool is_split = s.kind == ServerKind::llama_server && n_slots > 1 && flags && flags->n_ctx && *flags->n_ctx >= 2 * *n_ctx;
+  const bool is_split =
+      s.kind == ServerKind::llama_server && s.n_slots.value_or(1) > 1 && flags && flags->n_ctx && *flags->n_ctx >= 2 * *n_ctx;
   if (is_split && *n_ctx < *s.n_ctx_train)
     findings.push_back(
         {Layer::runtime, "slots-split-context", Severity::warning,
          "parallel slots split the context: a conversation gets a part of what -c says",
-         fmt::format("-c {} over {} slots: {} tokens each, trained for {}", *flags->n_ctx, n_slots, *n_ctx, *s.n_ctx_train), 0,
+         fmt::format("-c {} over {} slots: {} tokens each, trained for {}", *flags->n_ctx, *s.n_slots, *n_ctx, *s.n_ctx_train), 0,
          with_flags(s, fmt::format("-c {} -np 1", std::min(*flags->n_ctx, *s.n_ctx_train)))});
   else if (*n_ctx <= 4096 && *n_ctx < *s.n_ctx_train)
     findings.push_back({Layer::runtime, "context-default", Severity::warning,
@@ -70,7 +69,7 @@ void check_context(const Served& s, Findings& findings) {
 }
 
 void check_threads(const Served& s, const Here& here, Findings& findings) {
-  const ServerFlags* flags = flags_of(s);
+  const ServerFlags* flags = s.flags();
   if (!flags || !flags->n_threads || s.gpu_bytes.value_or(0) > 0) return;
   const int64_t n = *flags->n_threads, usable = here.machine.usable_threads();
   const std::string evidence = fmt::format("{} threads, {} are of use: {}", n, usable, here.machine.threads_reason());
@@ -92,7 +91,7 @@ void check_threads(const Served& s, const Here& here, Findings& findings) {
 std::string or_default(const std::string& type) { return type.empty() ? "as built in" : printable(type, 20); }
 
 void check_flags(const Served& s, Findings& findings) {
-  const ServerFlags* flags = flags_of(s);
+  const ServerFlags* flags = s.flags();
   if (!flags) return;
   if (flags->flash_attention == "off")
     findings.push_back({Layer::runtime, "flash-attention-off", Severity::warning,
@@ -154,7 +153,7 @@ void check_speed(const Served& s, const Here& here, Findings& findings) {
 
 // A GPU with memory of its own is several times as fast as the processor beside it.
 void check_gpu_unused(const Served& s, const Here* here, Findings& findings) {
-  const ServerFlags* flags = flags_of(s);
+  const ServerFlags* flags = s.flags();
   const bool on_cpu = s.gpu_bytes == 0 || (!s.gpu_bytes && flags && flags->n_gpu_layers == 0);
   const Gpu* gpu = nullptr;
   if (here)
@@ -174,7 +173,7 @@ void check_gpu_unused(const Served& s, const Here* here, Findings& findings) {
 // What a part of the model on the processor costs: its bytes at the speed of this machine's memory, out of a token's time.
 void check_gpu(const Served& s, const Here* here, Findings& findings) {
   check_gpu_unused(s, here, findings);
-  const ServerFlags* flags = flags_of(s);
+  const ServerFlags* flags = s.flags();
   const std::string fix = say(s, {.modelfile = context_of(s).value_or(0) > 4096 ? "PARAMETER num_ctx 4096" : "",
                                   .variable = "OLLAMA_FLASH_ATTENTION=1 OLLAMA_KV_CACHE_TYPE=q8_0",
                                   .flags = "-ngl all -fa on -ctk q8_0 -ctv q8_0",
@@ -230,6 +229,11 @@ std::vector<Finding> check_served(const Served& s, const Here* here) {
   check_gpu(s, here, findings);
   check_memory_of(s, findings);
   check_served_model(s, here && here->file_was_read, findings);
+  if (!s.remote_host.empty())
+    findings.push_back({Layer::hardware, "remote-model", Severity::info,
+                        "the server hands this model's work to another: nothing on this machine makes it faster",
+                        fmt::format("remote_host {}", printable(s.remote_host, 200)), 0,
+                        "ollama list  # models with a size are local", false});
   if (s.is_busy)
     findings.push_back({Layer::runtime, "server-busy", Severity::info,
                         "somebody else's request ran meanwhile: the speeds are those of a shared server",

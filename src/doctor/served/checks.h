@@ -31,8 +31,8 @@ double decode_gbps(const Served& served, const Here& here);
 // Codes: runtime: context-default, context-beyond-training, slots-split-context, threads-too-many, threads-too-few,
 // flash-attention-off, kv-f32, jinja-off, prefix-cache-missed, prompts-share-nothing, gpu-unused, below-this-machine,
 // prefill-below-this-machine, server-busy; memory: partly-on-cpu, swapped-out, reread-from-disk; model: not-a-chat-model,
-// base-model, template-missing, template-drops-system, no-tool-calls; quantization: wide-weights, few-bits; hardware: on-cpu and
-// those of check_hardware. `here` is null for a server on another machine.
+// base-model, template-missing, template-drops-system, no-tool-calls; quantization: wide-weights, few-bits; hardware: on-cpu,
+// remote-model and those of check_hardware. `here` is null for a server on another machine.
 std::vector<Finding> check_served(const Served& served, const Here* here);
 
 // The part of it that is about model and quantization; names and labels count where the file was not read.

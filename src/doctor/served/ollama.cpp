@@ -121,6 +121,8 @@ Result<void> describe_ollama(HttpClient& client, const std::string& model, Serve
   served.quantization = show.text({"details", "quantization_level"}).value_or("");
   if (served.quantization == "unknown") served.quantization.clear();
   served.path = path_in(show.text({"modelfile"}).value_or(""));
+  served.remote_host = show.text({"remote_host"}).value_or("");
+  if (!served.remote_host.empty()) served.same_host = false;
   read_model_info(show, served);
   read_template(show, served);
   TRY(show.check());

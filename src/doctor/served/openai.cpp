@@ -81,6 +81,10 @@ Result<void> describe_openai(HttpClient& client, const std::string& model, Serve
     if (!served.model.empty() && id != served.model) continue;
     served.model = id;
     served.n_ctx = one.count({"max_model_len"});  // vLLM
+    // What stands behind may be llama-server (llama-swap and other proxies), or take its file for a name (llama-cpp-python).
+    served.n_ctx_train = one.count({"meta", "n_ctx_train"});
+    served.n_params = one.count({"meta", "n_params"});
+    if (id.starts_with('/') && id.ends_with(".gguf")) served.path = id;
     break;
   }
   TRY(models.check());

@@ -71,6 +71,12 @@ std::string_view server_name(ServerKind kind) {
   return "";
 }
 
+const ServerFlags* Served::flags() const {
+  if (!process || process->arguments.empty()) return nullptr;
+  const bool is_theirs = kind != ServerKind::openai || process->arguments.front().find("llama") != std::string::npos;
+  return is_theirs ? &process->flags : nullptr;
+}
+
 std::string measure_prompt() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return fmt::format("{} is the number of this page. {}", std::chrono::nanoseconds(now).count(), kProse);
@@ -105,15 +111,15 @@ std::vector<std::string> unknown_of(const Served& s) {
   const auto note = [&](bool known, const char* what) {
     if (!known) unknown.emplace_back(what);
   };
-  const bool has_flags = s.process && !s.process->arguments.empty();
+  const bool has_flags = s.flags() != nullptr;
   const char* no_flags =
       !s.same_host ? "threads, GPU layers, cache types, flash attention: only a command line tells, and it is on another machine"
-      : s.process  ? "threads, GPU layers, cache types, flash attention: the process may not be read (another user's)"
+      : s.process  ? "threads, GPU layers, cache types, flash attention: the process may not be read, or has flags of its own"
                    : "threads, GPU layers, cache types, flash attention: the process is not to be seen from here";
   note(has_flags, no_flags);
   note(s.n_ctx.has_value(), "context: the server does not tell");
   note(s.n_ctx_train.has_value(), "trained context: the server does not tell");
-  note(s.n_slots.has_value() || (has_flags && s.process->flags.n_slots), "requests at once: the server does not tell");
+  note(s.n_slots.has_value() || (has_flags && s.flags()->n_slots), "requests at once: the server does not tell");
   note(!s.quantization.empty(), "quantization: the server does not tell");
   note(s.n_params.has_value(), "parameters: the server does not tell");
   note(s.has_template.has_value(), "chat template: the server does not show it");

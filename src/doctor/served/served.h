@@ -35,7 +35,8 @@ struct ServedRun {
 struct Served {
   ServerKind kind = ServerKind::openai;
   std::string url;
-  bool same_host = false;  // the server runs on this machine
+  bool same_host = false;     // the server runs on this machine
+  std::string remote_host{};  // Ollama's cloud models: who really runs it; then same_host is false
   std::string version{};
   std::string model{};         // as the server calls it
   std::string path{};          // of the model file, on the server's machine
@@ -52,6 +53,9 @@ struct Served {
   bool is_busy = false;                                     // with somebody else's request while it was measured
   std::optional<ServedRun> run{};
   std::optional<ServerProcess> process{};
+
+  // Of the process, where they are llama-server's and may be read; null otherwise. "-m" means another thing to python.
+  const ServerFlags* flags() const;
 };
 
 // Finds out what answers at the address, and what it says of the model: `model`, or the one that is loaded, or the first. Ends

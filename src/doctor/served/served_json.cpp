@@ -29,10 +29,9 @@ Json run_json(const ServedRun& run) {
           {"clock", run.timed_here ? "ours" : "the server's"}};
 }
 
-Json process_json(const ServerProcess& process) {
+Json process_json(const ServerProcess& process, const ServerFlags& flags) {
   Json arguments = Json::array();
   for (const std::string& argument : process.arguments) arguments.push_back(valid_utf8(argument));
-  const ServerFlags& flags = process.flags;
   return {{"pid", process.pid},
           {"arguments", process.arguments.empty() ? Json(nullptr) : std::move(arguments)},
           {"ctx", or_null(flags.n_ctx)},
@@ -60,6 +59,7 @@ std::string to_json(const Served& s) {
   Json json = {{"kind", server_name(s.kind)},
                {"url", valid_utf8(s.url)},
                {"same_host", s.same_host},
+               {"remote_host", or_null(s.remote_host)},
                {"version", or_null(s.version)},
                {"model", or_null(s.model)},
                {"path", or_null(s.path)},
@@ -82,7 +82,7 @@ std::string to_json(const Served& s) {
                {"prompt_tokens_kept", or_null(s.n_prompt_kept)},
                {"is_busy", s.is_busy}};
   json["run"] = s.run ? run_json(*s.run) : Json(nullptr);
-  json["process"] = s.process ? process_json(*s.process) : Json(nullptr);
+  json["process"] = s.process ? process_json(*s.process, s.flags() ? *s.flags() : ServerFlags{}) : Json(nullptr);
   json["unknown"] = unknown_of(s);
   return json.dump();
 }

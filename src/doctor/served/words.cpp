@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kNameBytesMax = 300;
 
 std::string file_of(const Served& served) {
-  const std::string& path = served.path.empty() && served.process ? served.process->flags.model : served.path;
+  const std::string& path = served.path.empty() && served.flags() ? served.flags()->model : served.path;
   return plain_or(path, "MODEL.gguf");
 }
 

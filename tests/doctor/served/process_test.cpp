@@ -13,6 +13,8 @@
 namespace lupo {
 namespace {
 
+using namespace std::string_literals;
+
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -88,7 +90,7 @@ TEST(ServerProcess, ListenerAndWhatIsSeenOfIt) {
   proc.link("12/fd/3", "/dev/null");
   proc.link("34/fd/7", "socket:[4711]");
   proc.process(34, 1, {"llama-server", "-c", "4096"});
-  proc.write("34/environ", std::string("SECRET=x\0LLAMA_ARG_THREADS=3\0OLLAMA_KV_CACHE_TYPE=q8_0\0", 57));
+  proc.write("34/environ", "SECRET=x\0LLAMA_ARG_THREADS=3\0OLLAMA_KV_CACHE_TYPE=q8_0\0"s);
   proc.write("34/smaps_rollup", "1-2 ---p [rollup]\nRss:  2048 kB\nSwap:   4 kB\nSwapPss: 1 kB\n");
   proc.write("34/maps", "7f-80 r--p 00000000 08:01 5 /usr/lib/x.so\n7f-80 r--s 00000000 08:01 5   /models/a b.gguf\n");
   const RecordedEnv env = proc.env();
@@ -134,7 +136,7 @@ TEST(ServerProcess, RunnerOfOllama) {
 TEST(ServerProcess, SecretsAreNotKept) {
   const Proc proc;
   proc.process(5, 1, {"llama-server", "--api-key", "sesame", "-c", "1"});
-  proc.write("5/environ", std::string("OLLAMA_API_KEY=sesame\0OLLAMA_HOST=KEY\0", 39));
+  proc.write("5/environ", "OLLAMA_API_KEY=sesame\0OLLAMA_HOST=KEY\0"s);
   const auto process = look_at_process(proc.env(), 5);
   EXPECT_THAT(process->arguments, ElementsAre("llama-server", "--api-key", "(hidden)", "-c", "1"));
   EXPECT_EQ(process->variables.size(), 1u);

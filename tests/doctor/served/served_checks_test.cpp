@@ -66,6 +66,24 @@ TEST(ServedChecks, NothingKnown) {
   EXPECT_THAT(check_served(Served{}, &known), IsEmpty());
 }
 
+// For the sanitizers: no sum or product of what a server claims overflows.
+TEST(ServedChecks, AbsurdNumbers) {
+  constexpr int64_t kMost = int64_t{1} << 53;
+  const Here known = here();
+  for (const int64_t n : {int64_t{0}, int64_t{1}, kMost}) {
+    Served s = good(ServerKind::llama_server);
+    s.n_params = s.n_layers = s.n_slots = s.file_bytes = s.loaded_bytes = s.gpu_bytes = s.n_prompt_read = s.n_prompt_kept = n;
+    s.run = ServedRun{.n_prompt = n, .prefill_tps = 1e300, .n_decode = n, .decode_tps = 1e300, .reused = 0};
+    s.process->flags.n_ctx = s.process->flags.n_slots = s.process->flags.n_threads = s.process->flags.n_gpu_layers = INT64_MAX;
+    for (const int64_t trained : {int64_t{0}, int64_t{1} << 40, kMost})
+      for (const int64_t n_ctx : {int64_t{0}, int64_t{1}, kMost}) {
+        s.n_ctx_train = trained;
+        s.n_ctx = n_ctx;
+        for (const Finding& finding : check_served(s, &known)) EXPECT_LE(finding.gain, 100) << finding.code;
+      }
+  }
+}
+
 TEST(ServedChecks, ContextOfOllama) {
   Served s = good(ServerKind::ollama);
   s.n_ctx = 4096;
@@ -182,6 +200,9 @@ TEST(ServedChecks, MemoryAndGpu) {
   EXPECT_THAT(only(check_served(s, &with_gpu), "gpu-unused").evidence, HasSubstr("RTX 4090"));
   s.gpu_bytes = s.loaded_bytes;
   EXPECT_THAT(check_served(s, &known), IsEmpty());
+  s.remote_host = "https://ollama.com";
+  EXPECT_THAT(codes(check_served(s, nullptr)), ElementsAre("remote-model"));
+  s.remote_host.clear();
   s.process->faults_while_measured = 5000;
   EXPECT_THAT(only(check_served(s, &known), "reread-from-disk").evidence, HasSubstr("5000"));
 }
@@ -197,6 +218,15 @@ TEST(ServedChecks, LayersOfLlamaServer) {
   EXPECT_THAT(only(check_served(s, &known), "partly-on-cpu").evidence, HasSubstr("-ngl 20 of 36"));
   s.process->flags.n_gpu_layers = 37;
   EXPECT_THAT(check_served(s, &known), IsEmpty());
+}
+
+TEST(ServedChecks, FlagsOfAnotherProgramAreNotRead) {
+  Served s = good(ServerKind::openai);
+  s.process->arguments = {"python3", "-m", "vllm"};
+  EXPECT_EQ(s.flags(), nullptr);
+  EXPECT_THAT(unknown_of(s), Contains(HasSubstr("threads")));
+  s.process->arguments = {"/opt/llama-server"};
+  EXPECT_NE(s.flags(), nullptr);
 }
 
 TEST(ServedChecks, PromptsOfClients) {

@@ -157,6 +157,9 @@ TEST(Served, OllamaTemplates) {
   const Result<Served> embedding = with(R"({"capabilities":["embedding"]})");
   EXPECT_EQ(embedding->can_chat, false);
   EXPECT_FALSE(embedding->run) << "an embedding model is not asked to answer";
+  const Result<Served> cloud = with(R"({"remote_host":"https://ollama.com:443","remote_model":"gpt-oss:120b"})");
+  EXPECT_EQ(cloud->remote_host, "https://ollama.com:443");
+  EXPECT_FALSE(cloud->same_host);
   EXPECT_EQ(with(R"({"model_info":{"general.architecture":"q","q.expert_count":8}})")->is_moe, true);
 }
 
