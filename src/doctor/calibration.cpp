@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "doctor/verdict.h"
@@ -38,6 +39,7 @@ double median(std::vector<double> values) {
 struct Rate {
   double* result;
   std::function<Result<double>()> measure;
+  bool tells_noise = true;  // false: the small difference of two times
   std::vector<double> seen{};
 };
 
@@ -52,6 +54,7 @@ Result<double> measure_rounds(std::vector<Rate>& rates) {
   int64_t n = 0;
   for (Rate& rate : rates) {
     *rate.result = median(rate.seen);
+    if (!rate.tells_noise) continue;
     for (double value : rate.seen) {
       if (!(value > 0) || !(*rate.result > 0)) continue;
       squares += std::pow(std::log(value / *rate.result), 2);
@@ -59,12 +62,6 @@ Result<double> measure_rounds(std::vector<Rate>& rates) {
     }
   }
   return n > 0 ? std::sqrt(squares / static_cast<double>(n)) : 0.0;
-}
-
-// Bytes of synthetic weights and caches that the last-level cache does not hold.
-int64_t beyond_caches(const Machine& machine) {
-  const int64_t least = int64_t{32} << 20;
-  return std::clamp(2 * machine.cpu.l3_bytes, least, std::max(least, bandwidth_buffer_bytes(machine) / 2));
 }
 
 }  // namespace
@@ -103,7 +100,7 @@ bool covers(const Calibration& calibration, const CalibrationNeeds& needs) {
 }
 
 Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& needs, int n_threads, Calibration known) {
-  const int64_t buffer_bytes = beyond_caches(machine);
+  const int64_t buffer_bytes = bandwidth_buffer_bytes(machine);
   if (known.activations != needs.activations) known = {};
   known.n_threads = n_threads;
   known.activations = needs.activations;
@@ -122,8 +119,12 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
   for (const Type type : needs.types) {
     if (known.kernels.contains(type)) continue;
     KernelSpeed& kernel = known.kernels[type];
-    rates.push_back({&kernel.decode_gbps,
-                     [=, bits = needs.activations] { return measure_decode_gbps(type, n_threads, buffer_bytes, bits); }});
+    const auto decode = std::make_shared<DecodeRate>();  // one measurement gives both
+    rates.push_back({&kernel.decode_gbps, [=, bits = needs.activations]() -> Result<double> {
+                       TRY_ASSIGN(*decode, measure_decode(type, n_threads, buffer_bytes, bits));
+                       return decode->gbps;
+                     }});
+    rates.push_back({&kernel.node_seconds, [=]() -> Result<double> { return decode->node_seconds; }, false});
     for (const auto& [rate, n_tokens] : {std::pair{&kernel.short_gflops, kShortPrompt}, {&kernel.prefill_gflops, kLongPrompt}})
       rates.push_back({rate, [=, bits = needs.activations]() -> Result<double> {
                          TRY_ASSIGN(const BlockSpeed block, measure_block(type, plain, n_threads, n_tokens, bits));

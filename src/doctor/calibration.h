@@ -22,6 +22,7 @@ namespace lupo {
 // Of linears with weights of a type.
 struct KernelSpeed {
   double decode_gbps = 0;     // 1e9 weight bytes a second, one token
+  double node_seconds = 0;    // of a matrix beside that, one token
   double short_gflops = 0;    // 1e9 operations a second, a prompt of kShortPrompt tokens
   double prefill_gflops = 0;  // of kLongPrompt tokens
   bool operator==(const KernelSpeed&) const = default;

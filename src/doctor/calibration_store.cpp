@@ -21,6 +21,7 @@ Json json_of(const Calibration& c) {
   for (const auto& [type, speed] : c.kernels)
     kernels.push_back({{"type", type_info(type).name},
                        {"decode_gbps", speed.decode_gbps},
+                       {"node_seconds", speed.node_seconds},
                        {"short_gflops", speed.short_gflops},
                        {"prefill_gflops", speed.prefill_gflops}});
   for (const auto& [shape, speed] : c.attends)
@@ -108,8 +109,8 @@ Result<Calibration> calibration_from_json(const std::string& text) {
                 .node_seconds = reader.rate(json, "node_seconds"),
                 .noise = reader.rate(json, "noise")};
   for (const Json& k : reader.list(json, "kernels"))
-    c.kernels[reader.type(k, "type")] = {reader.rate(k, "decode_gbps"), reader.rate(k, "short_gflops"),
-                                         reader.rate(k, "prefill_gflops")};
+    c.kernels[reader.type(k, "type")] = {reader.rate(k, "decode_gbps"), reader.rate(k, "node_seconds"),
+                                         reader.rate(k, "short_gflops"), reader.rate(k, "prefill_gflops")};
   for (const Json& a : reader.list(json, "attends"))
     c.attends[{reader.count(a, "n_head"), reader.count(a, "n_kv_head"), reader.count(a, "head_dim"),
                reader.count(a, "head_dim_v"), reader.type(a, "k_type")}] = {reader.rate(a, "decode_gbps"),

@@ -24,7 +24,7 @@ double per_second(double amount, double giga_rate) { return giga_rate > 0 ? amou
 // The kernel of a type, or the slowest there is.
 KernelSpeed kernel_of(const Calibration& calibration, Type type) {
   if (const auto found = calibration.kernels.find(type); found != calibration.kernels.end()) return found->second;
-  KernelSpeed slowest{1e9, 1e9, 1e9};
+  KernelSpeed slowest{.decode_gbps = 1e9, .short_gflops = 1e9, .prefill_gflops = 1e9};
   for (const auto& [known, speed] : calibration.kernels) {
     slowest.decode_gbps = std::min(slowest.decode_gbps, speed.decode_gbps);
     slowest.short_gflops = std::min(slowest.short_gflops, speed.short_gflops);
@@ -51,7 +51,7 @@ AttendSpeed attend_of(const Graph& graph, const Node& node, const Calibration& c
 double weight_seconds(const Graph& graph, const Node& node, const Cost& cost, const Calibration& calibration, int64_t n_tokens) {
   const KernelSpeed kernel = kernel_of(calibration, graph[node.in[node.op() == Op::moe ? kMoeMatrices.front() : 0]].type);
   const double reading = per_second(cost.weight_bytes, kernel.decode_gbps);
-  if (n_tokens == 1) return reading;
+  if (n_tokens == 1) return reading + kernel.node_seconds;
   const double gflops = n_tokens <= kShortTokens ? kernel.short_gflops : kernel.prefill_gflops;
   // Panels of many tokens are computed at their own rate, however fast a single token reads.
   return n_tokens < kFewTokens ? std::max(reading, per_second(cost.flops, gflops)) : per_second(cost.flops, gflops);
@@ -65,7 +65,8 @@ double step_seconds(const Graph& graph, const Calibration& calibration, int64_t 
     // What belongs to a sequence alone, its cells or its state, and what all tokens of the step share.
     const bool is_own = node.op() == Op::attend || has_fixed_state(node.op());
     const Cost cost = op_info(node.op()).cost(graph, node, is_own ? n_tokens : n_all, n_seq, depth);
-    if (synchronises(node.op())) seconds += calibration.node_seconds;
+    // What a matrix costs beside its bytes is measured with its type.
+    if (synchronises(node.op()) && !has_weights(node.op())) seconds += calibration.node_seconds;
     if (has_weights(node.op())) {
       // The head is computed for the last token of each alone.
       const bool is_of_outputs = graph[node.out].shape.dim[1] == kOutputs;

@@ -23,7 +23,8 @@ constexpr int64_t kPrefillTokensMax = 256;
 constexpr int64_t kRowsOfTable = 2;  // embedding rows, the least that is a matrix
 constexpr int64_t kWidth = 1024;     // whole blocks of every type
 constexpr int64_t kHeadsMax = 16;
-constexpr int64_t kCells = 2048;  // of a cache that a token attends to
+constexpr int64_t kLinearsMax = 2048;  // of a chain
+constexpr int64_t kCells = 2048;       // of a cache that a token attends to
 
 // Of the runs of a graph in `seconds`, n_batch tokens each: the shortest time of the whole, and of each node when it is traced.
 // The shortest, since other processes only ever add.
@@ -41,15 +42,22 @@ struct TimingOptions {
 };
 
 Result<Timing> time_graph(const Graph& graph, const TimingOptions& options) {
-  int64_t weight_bytes = 0;  // of the largest: all weights are the same bytes
-  for (size_t i = 0; i < graph.tensors.size(); ++i)
-    if (graph.tensors[i].life == Life::weight) weight_bytes = std::max(weight_bytes, graph.bytes_max(static_cast<TensorId>(i)));
+  // Weights one behind the other, each on a page of its own.
+  constexpr int64_t kPage = 4096;
+  std::vector<int64_t> offset(graph.tensors.size());
+  int64_t weight_bytes = 0;
+  for (size_t i = 0; i < graph.tensors.size(); ++i) {
+    if (graph.tensors[i].life != Life::weight) continue;
+    offset[i] = weight_bytes;
+    weight_bytes += (graph.bytes_max(static_cast<TensorId>(i)) + kPage - 1) / kPage * kPage;
+  }
   // Byte 0x3c makes small normal numbers of every type: 1.06 as a half, 0.011 as a float.
   const FilePages weights(static_cast<size_t>(weight_bytes), std::byte{0x3c});
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, make_cpu_backend(options.n_threads, options.bits));
   TRY_ASSIGN(const Plan plan, plan_memory(graph, backend->caps(graph)));
-  TRY_ASSIGN(const std::unique_ptr<Program> program,
-             backend->compile(graph, plan, [&](TensorId) { return weights.bytes().data(); }));
+  TRY_ASSIGN(const std::unique_ptr<Program> program, backend->compile(graph, plan, [&](TensorId id) {
+    return weights.bytes().data() + offset[static_cast<size_t>(id)];
+  }));
   std::vector<NodeTime> nodes;
   if (options.trace) program->trace(&nodes);
 
@@ -74,7 +82,7 @@ Result<Timing> time_graph(const Graph& graph, const TimingOptions& options) {
   return best;
 }
 
-// `n_linear` matrices [n_in, n_out] of a type one after the other (n_in = n_out when there are several), behind an embedding.
+// `n_linear` matrices of a type one after the other, [n_in, n_out] and [n_out, n_in] in turn, behind an embedding.
 struct Chain {
   Type type;
   int64_t n_in, n_out, n_linear;
@@ -86,10 +94,11 @@ Result<double> time_chain(const Chain& chain, int n_threads, double seconds, Act
   std::vector<std::string> names, full_names;
   for (int64_t i = 0; i < chain.n_linear; ++i) names.push_back("w" + std::to_string(i));
   for (const std::string& name : names) full_names.push_back(name + ".weight");
-  for (const std::string& name : full_names) table.emplace(name, WeightInfo{chain.type, {{chain.n_in, chain.n_out, 1, 1}}});
+  const auto n_in = [&](size_t i) { return i % 2 == 0 ? chain.n_in : chain.n_out; };
+  for (size_t i = 0; i < names.size(); ++i) table.emplace(full_names[i], WeightInfo{chain.type, {{n_in(i), n_in(i + 1), 1, 1}}});
   Builder builder(table, {.n_ctx = 1, .n_batch = 1, .n_outputs = 1, .k_type = Type::f32, .v_type = Type::f32});
   Value x = builder.embed("token_embd", chain.n_in, kRowsOfTable);
-  for (const std::string& name : names) x = builder.linear(x, name, chain.n_out);
+  for (size_t i = 0; i < names.size(); ++i) x = builder.linear(x, names[i], n_in(i + 1));
   TRY_ASSIGN(const Graph graph, builder.finish(builder.select_outputs(x)));
   TRY_ASSIGN(const Timing timing, time_graph(graph, {.n_threads = n_threads, .seconds = seconds, .bits = bits}));
   return timing.seconds;
@@ -155,10 +164,18 @@ Result<Graph> cache_graph(const AttendAttrs& heads, Type k_type, int64_t n_layer
 
 }  // namespace
 
-Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes, ActivationBits bits) {
-  const int64_t n_out = std::max<int64_t>(kWidth, weight_bytes / row_bytes(type, kWidth) / 64 * 64);
-  TRY_ASSIGN(const double seconds, time_chain({type, kWidth, n_out, 1}, n_threads, 0.05, bits));
-  return static_cast<double>(n_out * row_bytes(type, kWidth)) / seconds / 1e9;
+Result<DecodeRate> measure_decode(Type type, int n_threads, int64_t weight_bytes, ActivationBits bits) {
+  // The same bytes as few large and as many small matrices: two equations for the two costs.
+  const auto run = [&](int64_t n_out) -> Result<std::pair<double, double>> {
+    const int64_t bytes = n_out * row_bytes(type, kWidth), n = std::clamp<int64_t>(weight_bytes / bytes, 1, kLinearsMax);
+    TRY_ASSIGN(const double seconds, time_chain({type, kWidth, n_out, n}, n_threads, 0.12, bits));
+    return std::pair(seconds / static_cast<double>(n * bytes), 1 / static_cast<double>(bytes));  // s and matrices a byte
+  };
+  TRY_ASSIGN(const auto large, run(4 * kWidth));
+  TRY_ASSIGN(const auto small, run(kWidth / 4));
+  const double node_seconds = std::max(0.0, (small.first - large.first) / (small.second - large.second));
+  const double byte_seconds = std::max(1e-13, large.first - node_seconds * large.second);
+  return DecodeRate{1e-9 / byte_seconds, node_seconds};
 }
 
 Result<BlockSpeed> measure_block(Type type, const AttendAttrs& heads, int n_threads, int64_t n_tokens, ActivationBits bits) {

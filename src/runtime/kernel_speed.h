@@ -9,9 +9,14 @@
 
 namespace lupo {
 
-// 1e9 bytes a second of weights of a type: one token against a matrix that no cache holds. Takes about 0.05 s and weight_bytes
-// of memory; weight_bytes should be twice the last-level cache or more.
-Result<double> measure_decode_gbps(Type type, int n_threads, int64_t weight_bytes, ActivationBits bits = ActivationBits::chosen);
+// One token through matrices of a type that lie one behind the other, as a model's do: what reading and multiplying takes by
+// bytes, and what each matrix costs beside that, in starting, sharing out and waiting.
+struct DecodeRate {
+  double gbps = 0;          // 1e9 bytes of weights a second
+  double node_seconds = 0;  // of a matrix
+};
+// Takes about 0.3 s and weight_bytes of memory, which no cache should hold; at most 1 GiB.
+Result<DecodeRate> measure_decode(Type type, int n_threads, int64_t weight_bytes, ActivationBits bits = ActivationBits::chosen);
 
 // A prompt through one block, part by part.
 struct BlockSpeed {
