@@ -51,23 +51,15 @@ Reporter::Reporter(const Engine& engine, ActivationBits activations, Machine mac
       store_(real_env(), machine_, isa),
       model_(std::move(model)) {}
 
-const Calibration* Reporter::calibration() {
-  if (calibration_) return &*calibration_;
-  Result<Calibration> measured =
-      calibrate(real_env(), store_, machine_, needs_of(engine_.graph(), activations_), engine_.n_threads());
-  if (!measured) return nullptr;
-  calibration_ = std::move(*measured);
-  return &*calibration_;
-}
-
 RunReport Reporter::report(const Answer& answer, Circumstances circumstances) {
   const double roof_gbps = measure_roof_gbps(engine_);
   RunReport r = facts_of_run(engine_, answer, roof_gbps);
-  const Calibration* calibration = engine_.backend_name().starts_with("cpu") ? this->calibration() : nullptr;
-  if (calibration == nullptr) return r;
-  circumstances.read_gbps = measure_read_gbps(engine_.n_threads(), 0.05, bandwidth_buffer_bytes(machine_));
+  if (!engine_.backend_name().starts_with("cpu")) return r;
+  if (!calibration_) calibration_ = store_.find(engine_.n_threads(), activations_);
+  if (!calibration_ || !covers(*calibration_, needs_of(engine_.graph(), activations_))) return r;
+  circumstances.read_gbps = roof_gbps;
   circumstances.f32_gmacs = measure_f32_gmacs(engine_.n_threads()).value_or(0);
-  r.outcome = judge_run(real_env(), store_, *calibration, engine_,
+  r.outcome = judge_run(real_env(), store_, *calibration_, engine_,
                         {.n_prefill = answer.prefill.n_evaluated,
                          .prefill_depth = answer.prefill.n_reused,
                          .prefill_tps = r.prefill_tps,

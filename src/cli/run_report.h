@@ -25,11 +25,11 @@ class Reporter {
  public:
   // `model`: the path as the user gave it, for commands.
   Reporter(const Engine& engine, ActivationBits activations, Machine machine, std::string_view isa, std::string model);
-  // Measures the roof over the model's own mapped bytes (0.15 s). The first answer on a machine calibrates it (1 to 3 s).
+  // Measures the roof over the model's own mapped bytes (0.15 s, no memory). Speeds are judged where this machine was calibrated
+  // for such a model, by `lupo plan` or `lupo doctor`: a run is not made longer for it.
   RunReport report(const Answer& answer, Circumstances circumstances);
 
  private:
-  const Calibration* calibration();
   const Engine& engine_;
   ActivationBits activations_;
   Machine machine_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/file_pages.h"
 #include "doctor/verdict.h"
 #include "graph/ops/op.h"
 #include "hardware/bandwidth.h"
@@ -105,10 +106,14 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
   known.n_threads = n_threads;
   known.activations = needs.activations;
   const AttendAttrs plain = attrs_of(needs.attends.empty() ? AttendShape{} : needs.attends.front());
+  if (covers(known, needs)) return known;
+  // One for all, since filling it takes longer than a measurement.
+  const auto weights = std::make_shared<FilePages>(static_cast<size_t>(buffer_bytes), kWeightByte);
   std::vector<Rate> rates;
   if (known.node_seconds <= 0) {
     const int64_t read_bytes = bandwidth_buffer_bytes(machine);
     rates.push_back({&known.read_gbps, [=] { return Result<double>(measure_read_gbps(n_threads, 0.1, read_bytes)); }});
+    rates.push_back({&known.file_gbps, [=] { return Result<double>(measure_read_gbps(n_threads, 0.05, weights->bytes())); }});
     rates.push_back({&known.f32_gmacs, [=] { return measure_f32_gmacs(n_threads); }});
     rates.push_back({&known.node_seconds, [=] { return measure_node_seconds(n_threads); }});
     rates.push_back({&known.row_seconds, [=]() -> Result<double> {
@@ -121,7 +126,7 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
     KernelSpeed& kernel = known.kernels[type];
     const auto decode = std::make_shared<DecodeRate>();  // one measurement gives both
     rates.push_back({&kernel.decode_gbps, [=, bits = needs.activations]() -> Result<double> {
-                       TRY_ASSIGN(*decode, measure_decode(type, n_threads, buffer_bytes, bits));
+                       TRY_ASSIGN(*decode, measure_decode_rate(type, n_threads, *weights, bits));
                        return decode->gbps;
                      }});
     rates.push_back({&kernel.node_seconds, [=]() -> Result<double> { return decode->node_seconds; }, false});
@@ -149,12 +154,15 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
 
 Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine,
                               const CalibrationNeeds& needs, int n_threads, Calibration known) {
-  if (known.node_seconds <= 0) known = store.find(n_threads, needs.activations).value_or(Calibration{});
+  if (known.node_seconds <= 0) {
+    known = store.find(n_threads, needs.activations).value_or(Calibration{});
+    if (!known.quiet) known = {};
+  }
   if (covers(known, needs)) return known;
   const Watch watch(env);
   TRY_ASSIGN(Calibration calibration, calibrate(machine, needs, n_threads, std::move(known)));
-  // What was measured while others kept the machine busy is good for now, not for ever.
-  if (watch.seen().are_quiet()) (void)store.put(calibration);
+  calibration.quiet = watch.seen().are_quiet();
+  (void)store.put(calibration);
   return calibration;
 }
 

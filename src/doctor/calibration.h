@@ -45,10 +45,12 @@ struct AttendSpeed {
 struct Calibration {
   int n_threads = 1;
   ActivationBits activations = ActivationBits::chosen;
+  double file_gbps = 0;     // reads of a mapped file, in small pages
   double read_gbps = 0;     // plain reads
   double f32_gmacs = 0;     // multiply-adds on registers alone: how fast the cores ran
   double row_seconds = 0;   // of a prompt, per value of a norm or glu
   double node_seconds = 0;  // of a node that all threads wait for
+  bool quiet = true;        // while it was measured; else it will do until it is measured anew
   double noise = 0;         // deviation of ln(rate) from round to round
   std::map<Type, KernelSpeed> kernels{};
   std::map<AttendShape, AttendSpeed> attends{};
@@ -85,8 +87,8 @@ class CalibrationStore {
   std::string key_;
 };
 
-// From `known`, or where that is empty the store, what it has, the rest measured and, unless the machine was busy with other
-// things, put there. A store that cannot be written is done without.
+// From `known`, or where that is empty the store, what it has, the rest measured and put there. What the store has of a machine
+// that was busy with other things is measured anew. A store that cannot be written is done without.
 Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine,
                               const CalibrationNeeds& needs, int n_threads, Calibration known = {});
 

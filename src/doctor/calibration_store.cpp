@@ -34,11 +34,13 @@ Json json_of(const Calibration& c) {
                        {"prefill_gflops", speed.prefill_gflops}});
   return {{"n_threads", c.n_threads},
           {"activations", c.activations == ActivationBits::eight ? 8 : 0},
+          {"file_gbps", c.file_gbps},
           {"read_gbps", c.read_gbps},
           {"f32_gmacs", c.f32_gmacs},
           {"row_seconds", c.row_seconds},
           {"node_seconds", c.node_seconds},
           {"noise", c.noise},
+          {"quiet", c.quiet},
           {"kernels", std::move(kernels)},
           {"attends", std::move(attends)}};
 }
@@ -103,10 +105,12 @@ Result<Calibration> calibration_from_json(const std::string& text) {
   Reader reader;
   Calibration c{.n_threads = static_cast<int>(reader.count(json, "n_threads")),
                 .activations = reader.count(json, "activations", 0) == 8 ? ActivationBits::eight : ActivationBits::chosen,
+                .file_gbps = reader.rate(json, "file_gbps"),
                 .read_gbps = reader.rate(json, "read_gbps"),
                 .f32_gmacs = reader.rate(json, "f32_gmacs"),
                 .row_seconds = reader.rate(json, "row_seconds"),
                 .node_seconds = reader.rate(json, "node_seconds"),
+                .quiet = json.is_object() && json.value("quiet", Json()) == Json(true),
                 .noise = reader.rate(json, "noise")};
   for (const Json& k : reader.list(json, "kernels"))
     c.kernels[reader.type(k, "type")] = {reader.rate(k, "decode_gbps"), reader.rate(k, "node_seconds"),

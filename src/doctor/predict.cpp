@@ -51,10 +51,10 @@ AttendSpeed attend_of(const Graph& graph, const Node& node, const Calibration& c
 double weight_seconds(const Graph& graph, const Node& node, const Cost& cost, const Calibration& calibration, int64_t n_tokens) {
   const KernelSpeed kernel = kernel_of(calibration, graph[node.in[node.op() == Op::moe ? kMoeMatrices.front() : 0]].type);
   const double reading = per_second(cost.weight_bytes, kernel.decode_gbps);
-  if (n_tokens == 1) return reading + kernel.node_seconds;
-  const double gflops = n_tokens <= kShortTokens ? kernel.short_gflops : kernel.prefill_gflops;
-  // Panels of many tokens are computed at their own rate, however fast a single token reads.
-  return n_tokens < kFewTokens ? std::max(reading, per_second(cost.flops, gflops)) : per_second(cost.flops, gflops);
+  const double computing = per_second(cost.flops, n_tokens <= kShortTokens ? kernel.short_gflops : kernel.prefill_gflops);
+  // One token is as fast as its weights are read; panels of many are computed at a rate of their own, however fast one reads.
+  const double seconds = n_tokens == 1 ? reading : n_tokens < kFewTokens ? std::max(reading, computing) : computing;
+  return seconds + kernel.node_seconds;
 }
 
 // A step of n_seq sequences of n_tokens each, at a depth.

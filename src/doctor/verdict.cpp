@@ -39,10 +39,10 @@ PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, con
                   fmt::format("the cores run at {:.0f} % of the speed they were calibrated at: heat, power or another guest",
                               100 * c.f32_gmacs / calibration.f32_gmacs),
                   "lupo hardware  # measures again");
-  if (c.read_gbps > 0 && c.read_gbps < kSlower * calibration.read_gbps)
+  if (c.read_gbps > 0 && c.read_gbps < kSlower * calibration.file_gbps)
     return broken(Layer::hardware, "memory-slower",
                   fmt::format("memory gives {:.1f} GB/s, {:.1f} when it was calibrated: something else reads it", c.read_gbps,
-                              calibration.read_gbps),
+                              calibration.file_gbps),
                   "lupo hardware  # measures again");
   return broken(Layer::runtime, "slower", "slower than this machine should be, and nothing seen explains it",
                 fmt::format("lupo doctor {}", model));

@@ -18,7 +18,7 @@ struct Circumstances {
   double others_busy = 0;    // share of all processors' time that other processes had
   double steal = 0;          // that the hypervisor gave to other guests
   int64_t major_faults = 0;  // of this process: pages that were read from the disk
-  double read_gbps = 0;      // right after; 0: not measured
+  double read_gbps = 0;      // of the mapped weights, right after; 0: not measured
   double f32_gmacs = 0;      // likewise
 
   bool are_quiet() const;  // nobody took anything away, nothing came from the disk

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/file_pages.h"
 #include "graph/builder.h"
 #include "graph/ops/op.h"
 #include "memory/plan.h"
@@ -23,8 +23,10 @@ constexpr int64_t kPrefillTokensMax = 256;
 constexpr int64_t kRowsOfTable = 2;  // embedding rows, the least that is a matrix
 constexpr int64_t kWidth = 1024;     // whole blocks of every type
 constexpr int64_t kHeadsMax = 16;
-constexpr int64_t kLinearsMax = 2048;  // of a chain
-constexpr int64_t kCells = 2048;       // of a cache that a token attends to
+constexpr int64_t kLinearsMax = 2048;               // of a chain
+constexpr int64_t kPage = 4096;                     // bytes
+constexpr int64_t kTableBytes = int64_t{64} << 10;  // the embedding table's, and more
+constexpr int64_t kCells = 2048;                    // of a cache that a token attends to
 
 // Of the runs of a graph in `seconds`, n_batch tokens each: the shortest time of the whole, and of each node when it is traced.
 // The shortest, since other processes only ever add.
@@ -39,11 +41,11 @@ struct TimingOptions {
   bool trace = false;
   int64_t pos = 0;  // cells filled before the step
   ActivationBits bits = ActivationBits::chosen;
+  const FilePages* weights = nullptr;  // large enough for all of the graph's; null: made for it
 };
 
 Result<Timing> time_graph(const Graph& graph, const TimingOptions& options) {
   // Weights one behind the other, each on a page of its own.
-  constexpr int64_t kPage = 4096;
   std::vector<int64_t> offset(graph.tensors.size());
   int64_t weight_bytes = 0;
   for (size_t i = 0; i < graph.tensors.size(); ++i) {
@@ -52,7 +54,9 @@ Result<Timing> time_graph(const Graph& graph, const TimingOptions& options) {
     weight_bytes += (graph.bytes_max(static_cast<TensorId>(i)) + kPage - 1) / kPage * kPage;
   }
   // Byte 0x3c makes small normal numbers of every type: 1.06 as a half, 0.011 as a float.
-  const FilePages weights(static_cast<size_t>(weight_bytes), std::byte{0x3c});
+  const std::optional<FilePages> own =
+      options.weights == nullptr ? std::optional<FilePages>(std::in_place, weight_bytes, kWeightByte) : std::nullopt;
+  const FilePages& weights = own ? *own : *options.weights;
   TRY_ASSIGN(const std::unique_ptr<Backend> backend, make_cpu_backend(options.n_threads, options.bits));
   TRY_ASSIGN(const Plan plan, plan_memory(graph, backend->caps(graph)));
   TRY_ASSIGN(const std::unique_ptr<Program> program, backend->compile(graph, plan, [&](TensorId id) {
@@ -89,7 +93,7 @@ struct Chain {
 };
 
 // One token through it, in seconds.
-Result<double> time_chain(const Chain& chain, int n_threads, double seconds, ActivationBits bits = ActivationBits::chosen) {
+Result<double> time_chain(const Chain& chain, const TimingOptions& options) {
   WeightTable table{{"token_embd.weight", {Type::f32, {{chain.n_in, kRowsOfTable, 1, 1}}}}};
   std::vector<std::string> names, full_names;
   for (int64_t i = 0; i < chain.n_linear; ++i) names.push_back("w" + std::to_string(i));
@@ -100,7 +104,7 @@ Result<double> time_chain(const Chain& chain, int n_threads, double seconds, Act
   Value x = builder.embed("token_embd", chain.n_in, kRowsOfTable);
   for (size_t i = 0; i < names.size(); ++i) x = builder.linear(x, names[i], n_in(i + 1));
   TRY_ASSIGN(const Graph graph, builder.finish(builder.select_outputs(x)));
-  TRY_ASSIGN(const Timing timing, time_graph(graph, {.n_threads = n_threads, .seconds = seconds, .bits = bits}));
+  TRY_ASSIGN(const Timing timing, time_graph(graph, options));
   return timing.seconds;
 }
 
@@ -164,11 +168,13 @@ Result<Graph> cache_graph(const AttendAttrs& heads, Type k_type, int64_t n_layer
 
 }  // namespace
 
-Result<DecodeRate> measure_decode(Type type, int n_threads, int64_t weight_bytes, ActivationBits bits) {
+Result<DecodeRate> measure_decode_rate(Type type, int n_threads, const FilePages& weights, ActivationBits bits) {
   // The same bytes as few large and as many small matrices: two equations for the two costs.
   const auto run = [&](int64_t n_out) -> Result<std::pair<double, double>> {
-    const int64_t bytes = n_out * row_bytes(type, kWidth), n = std::clamp<int64_t>(weight_bytes / bytes, 1, kLinearsMax);
-    TRY_ASSIGN(const double seconds, time_chain({type, kWidth, n_out, n}, n_threads, 0.12, bits));
+    const int64_t bytes = n_out * row_bytes(type, kWidth), paged = (bytes + kPage - 1) / kPage * kPage;
+    const int64_t n = std::clamp<int64_t>((std::ssize(weights.bytes()) - kTableBytes) / paged, 1, kLinearsMax);
+    TRY_ASSIGN(const double seconds, time_chain({type, kWidth, n_out, n},
+                                                {.n_threads = n_threads, .seconds = 0.08, .bits = bits, .weights = &weights}));
     return std::pair(seconds / static_cast<double>(n * bytes), 1 / static_cast<double>(bytes));  // s and matrices a byte
   };
   TRY_ASSIGN(const auto large, run(4 * kWidth));
@@ -222,8 +228,8 @@ Result<double> measure_f32_gmacs(int n_threads) {
 }
 
 Result<double> measure_node_seconds(int n_threads) {
-  TRY_ASSIGN(const double few, time_chain({Type::f32, 64, 64, 2}, n_threads, 0.01));
-  TRY_ASSIGN(const double many, time_chain({Type::f32, 64, 64, 66}, n_threads, 0.02));
+  TRY_ASSIGN(const double few, time_chain({Type::f32, 64, 64, 2}, {.n_threads = n_threads, .seconds = 0.01}));
+  TRY_ASSIGN(const double many, time_chain({Type::f32, 64, 64, 66}, {.n_threads = n_threads, .seconds = 0.02}));
   return std::max(0.0, many - few) / 64;
 }
 

@@ -2,6 +2,7 @@
 // Predictions rest on it.
 #pragma once
 
+#include "base/file_pages.h"
 #include "base/result.h"
 #include "graph/attrs.h"
 #include "quant/type.h"
@@ -15,8 +16,10 @@ struct DecodeRate {
   double gbps = 0;          // 1e9 bytes of weights a second
   double node_seconds = 0;  // of a matrix
 };
-// Takes about 0.3 s and weight_bytes of memory, which no cache should hold; at most 1 GiB.
-Result<DecodeRate> measure_decode(Type type, int n_threads, int64_t weight_bytes, ActivationBits bits = ActivationBits::chosen);
+// Takes about 0.2 s. `weights`: 8 MiB or more of bytes 0x3c, which make small numbers of every type; more than the caches hold.
+Result<DecodeRate> measure_decode_rate(Type type, int n_threads, const FilePages& weights,
+                                       ActivationBits bits = ActivationBits::chosen);
+inline constexpr std::byte kWeightByte{0x3c};
 
 // A prompt through one block, part by part.
 struct BlockSpeed {

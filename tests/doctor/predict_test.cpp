@@ -24,7 +24,8 @@ Model tiny() { return std::move(*Model::open(kTiny)); }
 
 // Every rate `speed` times that of a plain machine.
 Calibration calibration_for(const Graph& graph, double speed) {
-  Calibration c{.n_threads = 2, .read_gbps = 20 * speed, .f32_gmacs = 50 * speed, .row_seconds = 4e-9 / speed};
+  Calibration c{
+      .n_threads = 2, .file_gbps = 15 * speed, .read_gbps = 20 * speed, .f32_gmacs = 50 * speed, .row_seconds = 4e-9 / speed};
   const CalibrationNeeds needs = needs_of(graph);
   for (Type type : needs.types) c.kernels[type] = {10 * speed, 1e-6 / speed, 80 * speed, 100 * speed};
   for (const AttendShape& shape : needs.attends) c.attends[shape] = {8 * speed, 50 * speed};
@@ -166,7 +167,7 @@ TEST(History, DamageIsAnError) {
 }
 
 PhaseVerdict judged(double measured, double roof_fraction, const Circumstances& circumstances) {
-  const Calibration calibration{.read_gbps = 30, .f32_gmacs = 80};
+  const Calibration calibration{.file_gbps = 30, .f32_gmacs = 80};
   return judge({interval_of(100, {0, 0.1}), measured, roof_fraction}, circumstances, calibration, "m.gguf");
 }
 
