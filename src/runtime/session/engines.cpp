@@ -32,21 +32,15 @@ Result<std::string> obstacle(const Model& model, std::string_view whose) {
   return has ? fmt::format("{} has recurrent states, which cannot take a proposal back", whose) : std::string();
 }
 
-// The context is what the draft leaves memory for, and the draft wants memory for that context: each time it is shorter.
+// The context is what a draft of the context that the model would have alone leaves memory for: a draft of a shorter one would
+// leave more, which a longer context would then take from it.
 Result<void> load_both(const Model& model, const Model& draft, const Machine& machine, const RuntimeOptions& options,
                        Engines& engines) {
-  TRY_ASSIGN(Preview planned, preview(model, machine, options));
-  Machine left = machine;
-  int64_t n_ctx = 0;
-  do {
-    n_ctx = planned.graph.n_ctx;
-    TRY_ASSIGN(const Preview beside, preview(draft, machine, draft_options(options, draft, n_ctx)));
-    left = without(machine, beside.plan.bytes.total());
-    TRY_ASSIGN(planned, preview(model, left, options));
-  } while (planned.graph.n_ctx < n_ctx);
-  TRY_ASSIGN(engines.engine, Engine::load(model, left, options));
+  TRY_ASSIGN(const Preview alone, preview(model, machine, options));
+  TRY_ASSIGN(const Preview beside, preview(draft, machine, draft_options(options, draft, alone.graph.n_ctx)));
+  TRY_ASSIGN(engines.engine, Engine::load(model, without(machine, beside.plan.bytes.total()), options));
   const Machine rest = without(machine, engines.engine->plan().bytes.total());
-  TRY_ASSIGN(engines.draft, Engine::load(draft, rest, draft_options(options, draft, n_ctx)));
+  TRY_ASSIGN(engines.draft, Engine::load(draft, rest, draft_options(options, draft, engines.engine->n_ctx())));
   return {};
 }
 
