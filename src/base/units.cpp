@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace lupo {
@@ -24,6 +25,14 @@ std::string format_count(int64_t count) {
   if (n >= 1e6) return fmt::format("{:.1f} M", n / 1e6);
   if (n >= 1e3) return fmt::format("{:.1f} K", n / 1e3);
   return fmt::format("{}", count);
+}
+
+std::string format_bar(double filled) {
+  constexpr int kWidth = 20;
+  const int n = std::clamp(static_cast<int>(filled * kWidth + 0.5), 0, kWidth);
+  std::string text;
+  for (int i = 0; i < kWidth; ++i) text += i < n ? "█" : "░";
+  return text;
 }
 
 }  // namespace lupo

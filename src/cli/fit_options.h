@@ -9,10 +9,10 @@
 
 namespace lupo::cli {
 
-// The options as they are where they fit. Else, with `shrink`, the first of what would fit, said in `notes`; without, an Error
-// {memory, does-not-fit} whose fix lists at most three, each with its bytes and, on a calibrated machine, its speed. `path`: of
-// the model, for the commands.
-Result<RuntimeOptions> fitting_options(const std::string& path, const Model& model, const Machine& machine,
-                                       RuntimeOptions options, bool shrink, std::vector<std::string>& notes);
+// `misfit`: the error {memory, does-not-fit} of loading with these options. With `shrink` they become the first of what would
+// fit, said in `notes`; without, or where nothing fits, the error comes back with a fix that lists at most three, each with its
+// bytes and, on a calibrated machine, its speed. `path`: of the model, for the commands.
+Result<RuntimeOptions> after_misfit(Error misfit, const std::string& path, const Model& model, const Machine& machine,
+                                    const RuntimeOptions& options, bool shrink, std::vector<std::string>& notes);
 
 }  // namespace lupo::cli

@@ -28,14 +28,6 @@ class Report {
   std::string text_, label_;
 };
 
-std::string bar(double filled) {
-  constexpr int kWidth = 20;
-  const int n = std::clamp(static_cast<int>(filled * kWidth + 0.5), 0, kWidth);
-  std::string text;
-  for (int i = 0; i < kWidth; ++i) text += i < n ? "█" : "░";
-  return text;
-}
-
 // 1e9 bytes a second of a link and direction. PCI Express base specification: 8b/10b coding up to 5 GT/s, then 128b/130b.
 double link_gbps(double gtps, int lanes) { return gtps * lanes / 8 * (gtps <= 5 ? 0.8 : 128.0 / 130.0); }
 
@@ -108,7 +100,7 @@ void add_measured(const Measured& measured, const ReportContext& context, Report
     double most = 0;
     for (const ReadRate& rate : measured.by_threads) most = std::max(most, rate.gbps);
     const auto row = [&](const std::string& what, double gbps) {
-      report.line("reads", fmt::format("{:<22} {} {:6.1f} GB/s", what, bar(gbps / most), gbps));
+      report.line("reads", fmt::format("{:<22} {} {:6.1f} GB/s", what, format_bar(gbps / most), gbps));
     };
     for (const ReadRate& rate : measured.by_threads)
       row(fmt::format("{} thread{}", rate.threads, rate.threads == 1 ? "" : "s"), rate.gbps);

@@ -7,6 +7,7 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "cli/model_facts.h"
+#include "doctor/json.h"
 
 namespace lupo::cli {
 namespace {
@@ -40,21 +41,10 @@ std::string flags(const Placement& p) {
   return text;
 }
 
-// Three digits, and no exponent.
-std::string digits(double x) { return x >= 100 ? fmt::format("{:.0f}", x) : fmt::format("{:.3g}", x); }
-std::string in_words(const Interval& x) { return fmt::format("{} [{}–{}]", digits(x.middle), digits(x.low), digits(x.high)); }
-
-Json to_json(const Interval& x) { return {{"low", x.low}, {"middle", x.middle}, {"high", x.high}}; }
-
 Json to_json(const PointOn& point) {
   Json json = {{"ctx", point.n_ctx},
                {"fits", point.placement.fits},
-               {"bytes",
-                {{"weights", point.bytes.weights},
-                 {"kv", point.bytes.kv},
-                 {"state", point.bytes.state},
-                 {"scratch", point.bytes.scratch},
-                 {"total", point.bytes.total()}}},
+               {"bytes", json_of(point.bytes)},
                {"gpu_bytes", point.placement.gpu_bytes},
                {"ram_bytes", point.placement.ram_bytes},
                {"layers", point.placement.n_layer},
@@ -67,8 +57,8 @@ Json to_json(const PointOn& point) {
   if (!point.speeds) return json;
   const Prediction& p = point.speeds->prediction;
   json["ceiling_tps"] = point.speeds->ceiling_tps;
-  if (!p.decode.empty()) json["decode_tps"] = to_json(p.decode.front().tps);
-  if (!p.prefill.empty()) json["prefill_tps"] = to_json(p.prefill.front().tps);
+  if (!p.decode.empty()) json["decode_tps"] = json_of(p.decode.front().tps);
+  if (!p.prefill.empty()) json["prefill_tps"] = json_of(p.prefill.front().tps);
   return json;
 }
 
@@ -107,7 +97,7 @@ void print(const PlanOn& plan) {
         "  {:>9} {:>12} {:>12}  {:<22} {:>14}  {}\n", point.n_ctx, format_bytes(point.placement.gpu_bytes),
         format_bytes(point.placement.ram_bytes),
         point.speeds && !point.speeds->prediction.decode.empty() ? in_words(point.speeds->prediction.decode.front().tps) : "–",
-        point.speeds ? digits(point.speeds->ceiling_tps) : "–",
+        point.speeds ? fmt::format("{:.0f}", point.speeds->ceiling_tps) : "–",
         point.placement.fits ? where(point.placement) + " (" + flags(point.placement) + ")" : "does not fit");
   const auto told = std::ranges::find_if(plan.points, [](const PointOn& p) { return p.speeds.has_value(); });
   if (told == plan.points.end()) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "doctor/json.h"
 #include "doctor/speed.h"
 #include "hardware/bandwidth.h"
 #include "hardware/machine.h"
@@ -44,19 +45,15 @@ RunReport facts_of_run(const Engine& engine, const Answer& answer, double roof_g
 
 }  // namespace
 
-Reporter::Reporter(const Engine& engine, ActivationBits activations, Machine machine, std::string_view isa, std::string model)
-    : engine_(engine),
-      activations_(activations),
-      machine_(std::move(machine)),
-      store_(real_env(), machine_, isa),
-      model_(std::move(model)) {}
+Reporter::Reporter(const Engine& engine, const Machine& machine, std::string_view isa, std::string model)
+    : engine_(engine), store_(real_env(), machine, isa), model_(std::move(model)) {}
 
 RunReport Reporter::report(const Answer& answer, Circumstances circumstances) {
   const double roof_gbps = measure_roof_gbps(engine_);
   RunReport r = facts_of_run(engine_, answer, roof_gbps);
   if (!engine_.backend_name().starts_with("cpu")) return r;
-  if (!calibration_) calibration_ = store_.find(engine_.n_threads(), activations_);
-  if (!calibration_ || !covers(*calibration_, needs_of(engine_.graph(), activations_))) return r;
+  if (!calibration_) calibration_ = store_.find(engine_.n_threads(), engine_.activations());
+  if (!calibration_ || !covers(*calibration_, needs_of(engine_.graph(), engine_.activations()))) return r;
   circumstances.read_gbps = roof_gbps;
   circumstances.f32_gmacs = measure_f32_gmacs(engine_.n_threads()).value_or(0);
   r.outcome = judge_run(real_env(), store_, *calibration_, engine_,
@@ -109,13 +106,12 @@ nlohmann::ordered_json to_json(const SpeculationStats& s) {
 nlohmann::ordered_json to_json(const std::optional<PhaseOutcome>& phase) {
   if (!phase) return nullptr;
   const auto& [result, verdict] = *phase;
-  return {
-      {"predicted_tps", {{"low", result.predicted.low}, {"middle", result.predicted.middle}, {"high", result.predicted.high}}},
-      {"as_predicted", verdict.as_predicted},
-      {"layer", verdict.layer ? nlohmann::ordered_json(layer_name(*verdict.layer)) : nlohmann::ordered_json()},
-      {"code", verdict.code},
-      {"what", verdict.what},
-      {"fix", verdict.fix}};
+  return {{"predicted_tps", json_of(result.predicted)},
+          {"as_predicted", verdict.as_predicted},
+          {"layer", verdict.layer ? nlohmann::ordered_json(layer_name(*verdict.layer)) : nlohmann::ordered_json()},
+          {"code", verdict.code},
+          {"what", verdict.what},
+          {"fix", verdict.fix}};
 }
 
 }  // namespace

@@ -24,15 +24,13 @@ struct RunReport {
 class Reporter {
  public:
   // `model`: the path as the user gave it, for commands.
-  Reporter(const Engine& engine, ActivationBits activations, Machine machine, std::string_view isa, std::string model);
+  Reporter(const Engine& engine, const Machine& machine, std::string_view isa, std::string model);
   // Measures the roof over the model's own mapped bytes (0.15 s, no memory). Speeds are judged where this machine was calibrated
   // for such a model, by `lupo plan` or `lupo doctor`: a run is not made longer for it.
   RunReport report(const Answer& answer, Circumstances circumstances);
 
  private:
   const Engine& engine_;
-  ActivationBits activations_;
-  Machine machine_;
   CalibrationStore store_;
   std::string model_;
   std::optional<Calibration> calibration_;

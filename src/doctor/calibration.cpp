@@ -65,6 +65,10 @@ Result<double> measure_rounds(std::vector<Rate>& rates) {
   return n > 0 ? std::sqrt(squares / static_cast<double>(n)) : 0.0;
 }
 
+ActivationBits other_form(ActivationBits form) {
+  return form == ActivationBits::eight ? ActivationBits::chosen : ActivationBits::eight;
+}
+
 }  // namespace
 
 std::map<Type, int64_t> matrix_bytes_by_type(const Graph& graph) {
@@ -102,7 +106,7 @@ bool covers(const Calibration& calibration, const CalibrationNeeds& needs) {
 
 Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& needs, int n_threads, Calibration known) {
   const int64_t buffer_bytes = bandwidth_buffer_bytes(machine);
-  if (known.activations != needs.activations) known = {};
+  if (known.activations != needs.activations) known.kernels.clear();  // the rest is the same for both forms
   known.n_threads = n_threads;
   known.activations = needs.activations;
   const AttendAttrs plain = attrs_of(needs.attends.empty() ? AttendShape{} : needs.attends.front());
@@ -111,8 +115,7 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
   const auto weights = std::make_shared<FilePages>(static_cast<size_t>(buffer_bytes), kWeightByte);
   std::vector<Rate> rates;
   if (known.node_seconds <= 0) {
-    const int64_t read_bytes = bandwidth_buffer_bytes(machine);
-    rates.push_back({&known.read_gbps, [=] { return Result<double>(measure_read_gbps(n_threads, 0.1, read_bytes)); }});
+    rates.push_back({&known.read_gbps, [=] { return Result<double>(measure_read_gbps(n_threads, 0.1, buffer_bytes)); }});
     rates.push_back({&known.file_gbps, [=] { return Result<double>(measure_read_gbps(n_threads, 0.05, weights->bytes())); }});
     rates.push_back({&known.f32_gmacs, [=] { return measure_f32_gmacs(n_threads); }});
     rates.push_back({&known.node_seconds, [=] { return measure_node_seconds(n_threads); }});
@@ -155,7 +158,9 @@ Result<Calibration> calibrate(const Machine& machine, const CalibrationNeeds& ne
 Result<Calibration> calibrate(const Env& env, const CalibrationStore& store, const Machine& machine,
                               const CalibrationNeeds& needs, int n_threads, Calibration known) {
   if (known.node_seconds <= 0) {
-    known = store.find(n_threads, needs.activations).value_or(Calibration{});
+    std::optional<Calibration> stored = store.find(n_threads, needs.activations);
+    if (!stored) stored = store.find(n_threads, other_form(needs.activations));
+    known = std::move(stored).value_or(Calibration{});
     if (!known.quiet) known = {};
   }
   if (covers(known, needs)) return known;

@@ -1,13 +1,14 @@
 // Calibrations as JSON, and the file they are kept in.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/printable.h"
 #include "doctor/calibration.h"
+#include "hardware/json_fields.h"
 
 namespace lupo {
 namespace {
@@ -49,40 +50,69 @@ std::string form_of(int n_threads, ActivationBits activations) {
   return fmt::format("{}{}", n_threads, activations == ActivationBits::eight ? "/8bit" : "");
 }
 
-// Reads fields of objects; the first that is missing, or that no measurement gives, stays as the error.
-class Reader {
- public:
-  double rate(const Json& object, const char* key) {
-    const Json value = field(object, key);
-    if (value.is_number() && value.get<double>() >= 0 && std::isfinite(value.get<double>())) return value.get<double>();
-    return refuse(key), 0;
-  }
-  int64_t count(const Json& object, const char* key, int64_t least = 1) {
-    const Json value = field(object, key);
-    const double n = value.is_number_integer() ? value.get<double>() : -1;
-    if (n >= static_cast<double>(least) && n <= 1 << 20) return static_cast<int64_t>(n);
-    return refuse(key), least;
-  }
-  Type type(const Json& object, const char* key) {
-    const Json value = field(object, key);
-    const TypeInfo* type = value.is_string() ? find_type(value.get<std::string>()) : nullptr;
-    return type != nullptr ? type->id : (refuse(key), Type::f32);
-  }
-  Json list(const Json& object, const char* key) {
-    Json value = field(object, key);
-    return value.is_array() ? value : (refuse(key), Json::array());
-  }
-  const std::string& error() const { return error_; }
+std::string read_type(JsonFields& fields, const char* key, Type& type) {
+  std::string name;
+  fields.read(key, name);
+  const TypeInfo* info = find_type(name);
+  if (info != nullptr) type = info->id;
+  return info != nullptr || !fields.error().empty() ? "" : fmt::format("there is no type {}", printable(name, 40));
+}
 
- private:
-  static Json field(const Json& object, const char* key) {
-    return object.is_object() && object.contains(key) ? object[key] : Json();
-  }
-  void refuse(const char* key) {
-    if (error_.empty()) error_ = fmt::format("{} is missing or is no such value", key);
-  }
-  std::string error_;
-};
+// Empty when all is well, else what is wrong.
+std::string read_kernel(const Json& json, Calibration& calibration) {
+  JsonFields fields(json, "kernels");
+  Type type{};
+  KernelSpeed speed;
+  const std::string no_type = read_type(fields, "type", type);
+  fields.read("decode_gbps", speed.decode_gbps);
+  fields.read("node_seconds", speed.node_seconds);
+  fields.read("short_gflops", speed.short_gflops);
+  fields.read("prefill_gflops", speed.prefill_gflops);
+  calibration.kernels[type] = speed;
+  return no_type.empty() ? fields.error() : no_type;
+}
+
+std::string read_attend(const Json& json, Calibration& calibration) {
+  JsonFields fields(json, "attends");
+  int n_head = 1, n_kv_head = 1, head_dim = 1, head_dim_v = 1;
+  Type k_type{};
+  AttendSpeed speed;
+  fields.read("n_head", n_head, 1);
+  fields.read("n_kv_head", n_kv_head, 1);
+  fields.read("head_dim", head_dim, 1);
+  fields.read("head_dim_v", head_dim_v, 1);
+  const std::string no_type = read_type(fields, "k_type", k_type);
+  fields.read("decode_gbps", speed.decode_gbps);
+  fields.read("prefill_gflops", speed.prefill_gflops);
+  calibration.attends[{n_head, n_kv_head, head_dim, head_dim_v, k_type}] = speed;
+  return no_type.empty() ? fields.error() : no_type;
+}
+
+// Each item of an array that must be there.
+std::string read_items(const Json& json, const char* key, std::string (*read)(const Json&, Calibration&), Calibration& c) {
+  if (!json.contains(key) || !json[key].is_array()) return fmt::format("\"{}\" must be an array", key);
+  for (const Json& item : json[key])
+    if (std::string error = read(item, c); !error.empty()) return error;
+  return "";
+}
+
+std::string read_calibration(const Json& json, Calibration& c) {
+  JsonFields fields(json, "calibration");
+  int activations = 0;
+  fields.read("n_threads", c.n_threads, 1);
+  fields.read("activations", activations, 0);
+  fields.read("file_gbps", c.file_gbps);
+  fields.read("read_gbps", c.read_gbps);
+  fields.read("f32_gmacs", c.f32_gmacs);
+  fields.read("row_seconds", c.row_seconds);
+  fields.read("node_seconds", c.node_seconds);
+  fields.read("quiet", c.quiet);
+  fields.read("noise", c.noise);
+  if (!fields.error().empty()) return fields.error();
+  c.activations = activations == 8 ? ActivationBits::eight : ActivationBits::chosen;
+  std::string error = read_items(json, "kernels", read_kernel, c);
+  return error.empty() ? read_items(json, "attends", read_attend, c) : error;
+}
 
 // What the file has under this key; an empty object where it is no such file.
 Json read_file(const std::string& path, const std::string& key) {
@@ -101,27 +131,10 @@ Json read_file(const std::string& path, const std::string& key) {
 std::string to_json(const Calibration& calibration) { return json_of(calibration).dump(); }
 
 Result<Calibration> calibration_from_json(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
-  Reader reader;
-  Calibration c{.n_threads = static_cast<int>(reader.count(json, "n_threads")),
-                .activations = reader.count(json, "activations", 0) == 8 ? ActivationBits::eight : ActivationBits::chosen,
-                .file_gbps = reader.rate(json, "file_gbps"),
-                .read_gbps = reader.rate(json, "read_gbps"),
-                .f32_gmacs = reader.rate(json, "f32_gmacs"),
-                .row_seconds = reader.rate(json, "row_seconds"),
-                .node_seconds = reader.rate(json, "node_seconds"),
-                .quiet = json.is_object() && json.value("quiet", Json()) == Json(true),
-                .noise = reader.rate(json, "noise")};
-  for (const Json& k : reader.list(json, "kernels"))
-    c.kernels[reader.type(k, "type")] = {reader.rate(k, "decode_gbps"), reader.rate(k, "node_seconds"),
-                                         reader.rate(k, "short_gflops"), reader.rate(k, "prefill_gflops")};
-  for (const Json& a : reader.list(json, "attends"))
-    c.attends[{reader.count(a, "n_head"), reader.count(a, "n_kv_head"), reader.count(a, "head_dim"),
-               reader.count(a, "head_dim_v"), reader.type(a, "k_type")}] = {reader.rate(a, "decode_gbps"),
-                                                                            reader.rate(a, "prefill_gflops")};
-  if (!reader.error().empty())
-    return fail(Layer::hardware, "bad-calibration", "no calibration: " + reader.error(), "measure anew");
-  return c;
+  Calibration calibration;
+  const std::string error = read_calibration(Json::parse(text, nullptr, false), calibration);
+  if (!error.empty()) return fail(Layer::hardware, "bad-calibration", "no calibration: " + error, "measure anew");
+  return calibration;
 }
 
 CalibrationStore::CalibrationStore(const Env& env, const Machine& machine, std::string_view isa)

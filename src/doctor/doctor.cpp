@@ -24,7 +24,6 @@ namespace {
 // A short run: long enough for a steady decode on a small model, cut by time on a large one.
 constexpr int64_t kPrefillTokens = 128, kDecodeTokens = 32;
 constexpr double kRunSecondsMax = 2;
-constexpr double kQ8Bits = 8.5;  // of a value in q8_0, scale included
 #if defined(NDEBUG)
 constexpr bool kIsDebugBuild = false;
 #else
@@ -88,7 +87,7 @@ Gains gains_of(const Env& env, const Model& model, const Machine& machine, const
   const auto cache = [](Type type) { return [type](RuntimeOptions& o) { o.k_type = o.v_type = type; }; };
   const int64_t full = exam.n_ctx - 1, brief = std::min<int64_t>(kPrefillTokens, full);
   Gains gains;
-  if (exam.bytes.kv > 0 && kv_bits(now) > kQ8Bits) gains.q8_cache = gain(full, cache(Type::q8_0));
+  if (exam.bytes.kv > 0 && row_bytes(now.k_type, 32) > row_bytes(Type::q8_0, 32)) gains.q8_cache = gain(full, cache(Type::q8_0));
   if (now.k_type == Type::f32 || now.v_type == Type::f32) gains.f16_cache = gain(full, cache(Type::f16));
   if (exam.n_threads != machine.usable_threads())
     gains.usable_threads = gain(brief, [&](RuntimeOptions& o) { o.n_threads = machine.usable_threads(); });

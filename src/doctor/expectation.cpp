@@ -35,32 +35,34 @@ struct PhaseRun {
   double tps, roof_fraction;
 };
 
+Narrowed narrowed_by(const std::optional<History>& history, const std::string& machine, const std::string& model,
+                     const Calibration& calibration) {
+  Narrowed narrowed{.spreads = spreads_of(calibration)};
+  if (!history) return narrowed;
+  Spreads& spreads = narrowed.spreads;
+  spreads.decode = history->narrowed(spreads.decode, machine, model, Phase::decode).value_or(spreads.decode);
+  spreads.prefill = history->narrowed(spreads.prefill, machine, model, Phase::prefill).value_or(spreads.prefill);
+  narrowed.n_records = history->n_records(machine).value_or(0);
+  return narrowed;
+}
+
 }  // namespace
 
 Narrowed narrowed_by_history(const Env& env, const CalibrationStore& store, const Calibration& calibration, const Model& model) {
-  Narrowed narrowed{.spreads = spreads_of(calibration)};
-  const std::optional<History> history = open_history(env);
-  if (!history) return narrowed;
-  const std::string machine = machine_name(store, calibration.n_threads), name = model_name(model);
-  Spreads& spreads = narrowed.spreads;
-  spreads.decode = history->narrowed(spreads.decode, machine, name, Phase::decode).value_or(spreads.decode);
-  spreads.prefill = history->narrowed(spreads.prefill, machine, name, Phase::prefill).value_or(spreads.prefill);
-  narrowed.n_records = history->n_records().value_or(0);
-  return narrowed;
+  return narrowed_by(open_history(env), machine_name(store, calibration.n_threads), model_name(model), calibration);
 }
 
 RunOutcome judge_run(const Env& env, const CalibrationStore& store, const Calibration& calibration, const Engine& engine,
                      const RunFacts& facts, const Circumstances& circumstances, const std::string& name) {
-  const Spreads spreads = narrowed_by_history(env, store, calibration, engine.model()).spreads;
   std::optional<History> history = open_history(env);
+  const std::string machine = machine_name(store, calibration.n_threads), model = model_name(engine.model());
+  const Spreads spreads = narrowed_by(history, machine, model, calibration).spreads;
   const auto outcome = [&](const PhaseRun& m, const Spread& spread) -> std::optional<PhaseOutcome> {
     if (m.tps <= 0 || m.predicted_seconds <= 0) return std::nullopt;
     const double predicted = static_cast<double>(m.n) / m.predicted_seconds;
     PhaseOutcome out{.result = {interval_of(predicted, spread), m.tps, m.roof_fraction}, .verdict = {}};
     out.verdict = judge(out.result, circumstances, calibration, name);
-    if (history && circumstances.are_quiet())
-      (void)history->add(
-          {machine_name(store, calibration.n_threads), model_name(engine.model()), m.phase, m.n, m.depth, predicted, m.tps});
+    if (history && circumstances.are_quiet()) (void)history->add({machine, model, m.phase, m.n, m.depth, predicted, m.tps});
     return out;
   };
   RunOutcome run;

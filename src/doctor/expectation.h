@@ -20,7 +20,7 @@ namespace lupo {
 // Prior spreads of a calibration, moved and narrowed by the history of this machine and model.
 struct Narrowed {
   Spreads spreads{};
-  int64_t n_records = 0;  // in the history, of any machine
+  int64_t n_records = 0;  // in the history, of this machine
 };
 Narrowed narrowed_by_history(const Env& env, const CalibrationStore& store, const Calibration& calibration, const Model& model);
 

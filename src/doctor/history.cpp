@@ -102,8 +102,9 @@ Result<Spread> History::narrowed(Spread prior, std::string_view machine, std::st
   return updated(updated(prior, all), own);
 }
 
-Result<int64_t> History::n_records() const {
-  Statement statement(db_.get(), "SELECT count(*) FROM phase");
+Result<int64_t> History::n_records(std::string_view machine) const {
+  Statement statement(db_.get(), "SELECT count(*) FROM phase WHERE machine = ?");
+  statement.bind(machine);
   if (statement.step() != SQLITE_ROW) return failure(db_.get(), "the history could not be read");
   return statement.integer(0);
 }

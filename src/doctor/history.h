@@ -35,7 +35,7 @@ class History {
   Result<void> add(const PhaseRecord& record);
   // `prior`, moved and narrowed by what came on this machine, and by this model's own runs above others'. Of the last 50 runs.
   Result<Spread> narrowed(Spread prior, std::string_view machine, std::string_view model, Phase phase) const;
-  Result<int64_t> n_records() const;
+  Result<int64_t> n_records(std::string_view machine) const;
 
  private:
   struct Close {

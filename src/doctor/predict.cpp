@@ -1,10 +1,13 @@
 #include "doctor/predict.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "graph/ops/op.h"
 #include "hardware/bandwidth.h"
+#include "runtime/kernel_speed.h"
 
 namespace lupo {
 namespace {
@@ -12,8 +15,6 @@ namespace {
 constexpr double kTail = 1.2816;  // deviations that 10 % of a normal distribution lie beyond
 // Of models held out (tests/real/predict_real_test.cpp), on a machine at rest.
 constexpr double kDecodeDeviation = 0.08, kPrefillDeviation = 0.10;
-constexpr int64_t kFewTokens = 8;     // a step of fewer reads weights as a single token does
-constexpr int64_t kShortTokens = 64;  // a step of up to so many has the rate of a short prompt
 
 bool has_fixed_state(Op op) { return op == Op::conv || op == Op::scan || op == Op::delta; }
 bool has_weights(Op op) { return op == Op::linear || op == Op::linear_heads || op == Op::moe; }
@@ -51,9 +52,9 @@ AttendSpeed attend_of(const Graph& graph, const Node& node, const Calibration& c
 double weight_seconds(const Graph& graph, const Node& node, const Cost& cost, const Calibration& calibration, int64_t n_tokens) {
   const KernelSpeed kernel = kernel_of(calibration, graph[node.in[node.op() == Op::moe ? kMoeMatrices.front() : 0]].type);
   const double reading = per_second(cost.weight_bytes, kernel.decode_gbps);
-  const double computing = per_second(cost.flops, n_tokens <= kShortTokens ? kernel.short_gflops : kernel.prefill_gflops);
+  const double computing = per_second(cost.flops, n_tokens <= kShortOfStep ? kernel.short_gflops : kernel.prefill_gflops);
   // One token is as fast as its weights are read; panels of many are computed at a rate of their own, however fast one reads.
-  const double seconds = n_tokens == 1 ? reading : n_tokens < kFewTokens ? std::max(reading, computing) : computing;
+  const double seconds = n_tokens == 1 ? reading : n_tokens < kFewOfStep ? std::max(reading, computing) : computing;
   return seconds + kernel.node_seconds;
 }
 
@@ -76,7 +77,7 @@ double step_seconds(const Graph& graph, const Calibration& calibration, int64_t 
       const AttendSpeed speed = attend_of(graph, node, calibration);
       const double reading = per_second(cost.state_bytes, speed.decode_gbps),
                    computing = per_second(cost.flops, speed.prefill_gflops);
-      seconds += static_cast<double>(n_seq) * (n_tokens < kFewTokens ? reading : computing);
+      seconds += static_cast<double>(n_seq) * (n_tokens < kFewOfStep ? reading : computing);
     }
     // A state is read and written; its products are rows', of vectors, not of matrices.
     if (has_fixed_state(node.op()))
@@ -104,6 +105,10 @@ double prefill_seconds(const Graph& graph, const Calibration& calibration, int64
 Interval interval_of(double predicted, const Spread& spread) {
   const double middle = predicted * std::exp(spread.bias), factor = std::exp(kTail * spread.deviation);
   return {middle / factor, middle, middle * factor};
+}
+
+std::string in_words(const Interval& x) {
+  return fmt::format("{1:.{0}f} [{2:.{0}f}–{3:.{0}f}]", x.middle < 10 ? 1 : 0, x.middle, x.low, x.high);
 }
 
 Spreads spreads_of(const Calibration& calibration) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "doctor/calibration.h"
@@ -30,6 +31,7 @@ struct Interval {
   bool contains(double value) const { return value >= low && value <= high; }
 };
 Interval interval_of(double predicted, const Spread& spread);
+std::string in_words(const Interval& interval);  // "41 [36–47]", below 10 with a digit more
 
 // Of predictions from a calibration, before any run was seen: what was found on models held out, and the machine's own noise.
 struct Spreads {

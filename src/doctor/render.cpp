@@ -7,6 +7,7 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "doctor/doctor.h"
+#include "doctor/json.h"
 
 namespace lupo {
 namespace {
@@ -24,12 +25,7 @@ Json exam_json(const ModelExam& exam) {
           {"ctx_train", exam.n_ctx_train},
           {"threads", exam.n_threads},
           {"fits", exam.fits},
-          {"bytes",
-           {{"weights", exam.bytes.weights},
-            {"kv", exam.bytes.kv},
-            {"state", exam.bytes.state},
-            {"scratch", exam.bytes.scratch},
-            {"total", exam.bytes.total()}}},
+          {"bytes", json_of(exam.bytes)},
           {"params_total", exam.params},
           {"bits_per_weight", exam.bits_per_weight},
           {"bytes_per_token", exam.bytes_per_token},
@@ -51,14 +47,6 @@ struct Paint {
 
 const char* color_of(Severity severity) {
   return severity == Severity::problem ? "31" : severity == Severity::warning ? "33" : "36";
-}
-
-std::string bar(double filled) {
-  constexpr int kWidth = 20;
-  const int n = std::clamp(static_cast<int>(filled * kWidth + 0.5), 0, kWidth);
-  std::string text;
-  for (int i = 0; i < kWidth; ++i) text += i < n ? "█" : "░";
-  return text;
 }
 
 std::string finding_text(const Finding& finding, const Paint& paint) {
@@ -111,7 +99,7 @@ std::string to_text(const Diagnosis& d, bool color) {
     const bool limit = d.stuck_on == v.layer;
     const bool has_bar = v.filled > 0;
     text += fmt::format("{:<13} {} {:>6}  {}{}\n", layer_name(v.layer),
-                        has_bar ? paint(limit ? "33" : "32", bar(v.filled)) : fmt::format("{:20}", ""),
+                        has_bar ? paint(limit ? "33" : "32", format_bar(v.filled)) : fmt::format("{:20}", ""),
                         has_bar ? fmt::format("{:.0f} %", 100 * v.filled) : "", printable(v.what),
                         limit ? paint("33", "  ← the limit") : "");
   }

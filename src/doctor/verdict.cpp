@@ -84,9 +84,8 @@ PhaseVerdict judge(const PhaseResult& result, const Circumstances& circumstances
 }
 
 std::string to_line(const PhaseResult& result, const PhaseVerdict& verdict) {
-  const int digits = result.predicted.middle < 10 ? 1 : 0;
-  return fmt::format("predicted {1:.{0}f} [{2:.{0}f}–{3:.{0}f}] tok/s, got {4:.{0}f}: {5}", digits, result.predicted.middle,
-                     result.predicted.low, result.predicted.high, result.measured_tps, verdict.what);
+  return fmt::format("predicted {} tok/s, got {:.{}f}: {}", in_words(result.predicted), result.measured_tps,
+                     result.predicted.middle < 10 ? 1 : 0, verdict.what);
 }
 
 }  // namespace lupo

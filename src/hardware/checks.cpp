@@ -63,6 +63,12 @@ void check_load(const HardwareUse& use, std::vector<Finding>& findings) {
 
 }  // namespace
 
+double gain_of_more_threads(const Machine& machine, int64_t n_threads, double decode_gbps) {
+  const double by_cores = static_cast<double>(machine.usable_threads()) / static_cast<double>(n_threads) - 1;
+  const double roof = machine.measured.read_gbps;
+  return roof > 0 && decode_gbps > 0 ? std::min(by_cores, std::max(0.0, roof / decode_gbps - 1)) : by_cores;
+}
+
 std::vector<Finding> check_hardware(const Machine& machine, const HardwareUse& use) {
   std::vector<Finding> findings;
   check_cores(machine, findings);

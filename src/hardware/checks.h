@@ -24,6 +24,10 @@ inline constexpr double kRoofReached = 0.6;
 // Share of all processor time that others use, from which on figures suffer.
 inline constexpr double kBusy = 0.25;
 
+// Relative gain of decode speed from more threads than `n_threads`, up to those of use: by cores, but no more than the memory
+// gives beyond the 1e9 bytes a second that a decode read; decode_gbps 0: not known.
+double gain_of_more_threads(const Machine& machine, int64_t n_threads, double decode_gbps);
+
 // Codes: governor-slow, quota-below-cores, affinity-below-cores, slow-isa, isa-forced, busy, cpu-steal, bandwidth-roof.
 std::vector<Finding> check_hardware(const Machine& machine, const HardwareUse& use);
 

@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/printable.h"
+#include "hardware/json_fields.h"
 #include "hardware/machine.h"
 
 namespace lupo {
@@ -11,80 +11,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kItemsMax = 4096;  // of an array: more is no machine
-
-// Reads fields of one object; the first that is missing or of the wrong kind stays as the error.
-class Fields {
- public:
-  Fields(const Json& object, std::string name) : object_(object), name_(std::move(name)) {
-    if (!object.is_object()) error_ = fmt::format("\"{}\" must be an object", name_);
-  }
-
-  void read(const char* key, std::string& value) {
-    if (const Json* found = find(key, "a string", &Json::is_string)) value = found->get<std::string>();
-  }
-  void read(const char* key, bool& value) {
-    if (const Json* found = find(key, "true or false", &Json::is_boolean)) value = found->get<bool>();
-  }
-  template <class Integer>
-    requires std::is_integral_v<Integer>
-  void read(const char* key, Integer& value, int64_t min) {
-    const int64_t max = sizeof(Integer) == 4 ? int64_t{1} << 20 : int64_t{1} << 60;
-    const std::string wanted = fmt::format("an integer from {} to {}", min, max);
-    const Json* found = find(key, wanted, &Json::is_number_integer);
-    if (!found) return;
-    const bool fits = !found->is_number_unsigned() || found->get<uint64_t>() <= static_cast<uint64_t>(max);
-    if (!fits || found->get<int64_t>() < min || found->get<int64_t>() > max) return refuse(key, wanted);
-    value = static_cast<Integer>(found->get<int64_t>());
-  }
-  void read(const char* key, double& value) {
-    const Json* found = find(key, "a number, 0 or more", &Json::is_number);
-    if (!found) return;
-    if (!(found->get<double>() >= 0) || !std::isfinite(found->get<double>())) return refuse(key, "a number, 0 or more");
-    value = found->get<double>();
-  }
-  void read(const char* key, std::vector<std::string>& value) {
-    const Json* found = find(key, "an array of strings", &Json::is_array);
-    if (!found) return;
-    for (const Json& item : *found) {
-      if (!item.is_string()) return refuse(key, "an array of strings");
-      value.push_back(item.get<std::string>());
-    }
-  }
-  void read(const char* key, std::vector<int>& value) {
-    constexpr std::string_view kWanted = "an array of integers from 0 to 1048576";
-    const Json* found = find(key, std::string(kWanted), &Json::is_array);
-    if (!found) return;
-    for (const Json& item : *found) {
-      if (!item.is_number_unsigned() || item.get<uint64_t>() > (1u << 20)) return refuse(key, std::string(kWanted));
-      value.push_back(item.get<int>());
-    }
-  }
-  // The field may be left out.
-  template <class Value, class... Limits>
-  void read_if_there(const char* key, Value& value, Limits... limits) {
-    if (object_.is_object() && object_.contains(key)) read(key, value, limits...);
-  }
-  const std::string& error() const { return error_; }
-
- private:
-  const Json* find(const char* key, const std::string& wanted, bool (Json::*is_kind)() const noexcept) {
-    if (!object_.is_object()) return nullptr;
-    const auto found = object_.find(key);
-    if (found != object_.end() && ((*found).*is_kind)() && found->size() <= kItemsMax) return &*found;
-    refuse(key, wanted);
-    return nullptr;
-  }
-  void refuse(const std::string& key, const std::string& wanted) {
-    if (error_.empty()) error_ = fmt::format("\"{}\" of \"{}\" must be {}", key, name_, wanted);
-  }
-
-  const Json& object_;
-  std::string name_, error_;
-};
-
 std::string read_cpu(const Json& json, Cpu& cpu) {
-  Fields fields(json, "cpu");
+  JsonFields fields(json, "cpu");
   fields.read("model", cpu.model);
   fields.read("architecture", cpu.architecture);
   fields.read("n_online", cpu.n_online, 0);
@@ -102,7 +30,7 @@ std::string read_cpu(const Json& json, Cpu& cpu) {
 }
 
 std::string read_ram(const Json& json, Ram& ram) {
-  Fields fields(json, "ram");
+  JsonFields fields(json, "ram");
   fields.read("total_bytes", ram.total_bytes, 0);
   fields.read("available_bytes", ram.available_bytes, 0);
   fields.read("limit_bytes", ram.limit_bytes, 0);
@@ -114,7 +42,7 @@ std::string read_ram(const Json& json, Ram& ram) {
 }
 
 std::string read_one(const Json& json, NumaNode& node) {
-  Fields fields(json, "numa");
+  JsonFields fields(json, "numa");
   fields.read("id", node.id, 0);
   fields.read("cpus", node.cpus);
   fields.read("total_bytes", node.total_bytes, 0);
@@ -123,7 +51,7 @@ std::string read_one(const Json& json, NumaNode& node) {
 }
 
 std::string read_one(const Json& json, HugePages& pages) {
-  Fields fields(json, "huge_pages");
+  JsonFields fields(json, "huge_pages");
   fields.read("page_bytes", pages.page_bytes, 1);
   fields.read("n_total", pages.n_total, 0);
   fields.read("n_free", pages.n_free, 0);
@@ -131,7 +59,7 @@ std::string read_one(const Json& json, HugePages& pages) {
 }
 
 std::string read_one(const Json& json, Disk& disk) {
-  Fields fields(json, "disks");
+  JsonFields fields(json, "disks");
   fields.read("name", disk.name);
   fields.read("model", disk.model);
   fields.read("bytes", disk.bytes, 0);
@@ -140,7 +68,7 @@ std::string read_one(const Json& json, Disk& disk) {
 }
 
 std::string read_one(const Json& json, Gpu& gpu) {
-  Fields fields(json, "gpus");
+  JsonFields fields(json, "gpus");
   fields.read("name", gpu.name);
   fields.read("memory_bytes", gpu.memory_bytes, 0);
   fields.read("shared_memory", gpu.shared_memory);
@@ -164,7 +92,7 @@ std::string read_one(const Json& json, Gpu& gpu) {
 }
 
 std::string read_one(const Json& json, ReadRate& rate) {
-  Fields fields(json, "by_threads");
+  JsonFields fields(json, "by_threads");
   fields.read("threads", rate.threads, 1);
   fields.read("gbps", rate.gbps);
   return fields.error();
@@ -175,15 +103,15 @@ template <class Item>
 std::string read_items(const Json& json, const char* key, std::vector<Item>& items) {
   const auto found = json.find(key);
   if (found == json.end()) return "";
-  if (!found->is_array() || found->size() > kItemsMax)
-    return fmt::format("\"{}\" must be an array of at most {}", key, kItemsMax);
+  if (!found->is_array() || found->size() > JsonFields::kItemsMax)
+    return fmt::format("\"{}\" must be an array of at most {}", key, JsonFields::kItemsMax);
   for (const Json& one : *found)
     if (const std::string error = read_one(one, items.emplace_back()); !error.empty()) return error;
   return "";
 }
 
 std::string read_measured(const Json& json, Measured& measured) {
-  Fields fields(json, "measured");
+  JsonFields fields(json, "measured");
   fields.read("read_gbps", measured.read_gbps);
   fields.read("threads", measured.threads, 0);
   fields.read_if_there("gather_1m_gbps", measured.gather_1m_gbps);
@@ -204,7 +132,7 @@ std::string read_machine(const Json& root, Machine& machine) {
   if (const std::string error = read_items(root, "huge_pages", machine.huge_pages); !error.empty()) return error;
   if (const std::string error = read_items(root, "disks", machine.disks); !error.empty()) return error;
   if (const std::string error = read_items(root, "gpus", machine.gpus); !error.empty()) return error;
-  Fields fields(root, "machine");
+  JsonFields fields(root, "machine");
   fields.read_if_there("transparent_huge_pages", machine.transparent_huge_pages);
   return fields.error();
 }

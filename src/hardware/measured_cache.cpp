@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/fnv.h"
 
 namespace lupo {
 namespace {
@@ -49,9 +50,9 @@ std::string measurement_key(const Machine& machine, const Env& env) {
   for (const NumaNode& node : machine.numa)
     text += fmt::format("{} {} {}|", node.id, fmt::join(node.cpus, ","), node.total_bytes);
   text += env.read_text("/etc/machine-id").value_or("") + "|" + build_of_this();
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  return fmt::format("{:016x}", hash);
+  Fnv1a hash;
+  hash.add(text);
+  return fmt::format("{:016x}", hash.value());
 }
 
 std::optional<CachedMeasured> load_measured(const std::string& folder, const std::string& key) {

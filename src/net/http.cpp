@@ -111,10 +111,6 @@ Result<HttpAnswer> HttpClient::get(const std::string& path, const HttpLimits& li
   return perform(path, nullptr, limits, {});
 }
 
-Result<HttpAnswer> HttpClient::post(const std::string& path, const std::string& json, const HttpLimits& limits) {
-  return perform(path, &json, limits, {});
-}
-
 Result<HttpAnswer> HttpClient::post(const std::string& path, const std::string& json, const HttpLimits& limits,
                                     const OnPart& on_part) {
   return perform(path, &json, limits, on_part);

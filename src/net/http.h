@@ -49,10 +49,10 @@ class HttpClient {
   // `path` begins with "/". Any status is an answer, but for redirects. Errors, all of the runtime layer: server-unreachable,
   // server-slow, answer-too-long, server-redirects, server-broken (no HTTP, or cut short).
   Result<HttpAnswer> get(const std::string& path, const HttpLimits& limits = {});
-  Result<HttpAnswer> post(const std::string& path, const std::string& json, const HttpLimits& limits = {});
-  // Gives each part of the body as it comes, with the seconds since the request was sent; `body` of the answer holds all of it.
+  // on_part gets each part of the body as it comes, with the seconds since the request was sent; `body` of the answer holds all.
   using OnPart = std::function<void(std::string_view part, double seconds)>;
-  Result<HttpAnswer> post(const std::string& path, const std::string& json, const HttpLimits& limits, const OnPart& on_part);
+  Result<HttpAnswer> post(const std::string& path, const std::string& json, const HttpLimits& limits = {},
+                          const OnPart& on_part = {});
 
  private:
   struct Handle;

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "hardware/checks.h"
 
 namespace lupo {
 namespace {
@@ -20,12 +20,11 @@ void check_threads(const Machine& machine, const RuntimeUse& use, std::vector<Fi
   if (use.n_threads > usable)
     findings.push_back(finding("threads-too-many", Severity::warning, "more threads than cores wait for each other at every step",
                                evidence, use.usable_threads_gain, fix));
-  if (use.n_threads < usable) {
-    const double roof = machine.measured.read_gbps, by_cores = static_cast<double>(usable) / use.n_threads - 1;
-    const double by_memory = roof > 0 && use.decode_gbps > 0 ? std::max(0.0, roof / use.decode_gbps - 1) : by_cores;
-    findings.push_back(finding("threads-too-few", Severity::warning, "fewer threads than there are cores for", evidence,
-                               use.usable_threads_gain > 0 ? use.usable_threads_gain : std::min(by_cores, by_memory), fix));
-  }
+  if (use.n_threads < usable)
+    findings.push_back(finding(
+        "threads-too-few", Severity::warning, "fewer threads than there are cores for", evidence,
+        use.usable_threads_gain > 0 ? use.usable_threads_gain : gain_of_more_threads(machine, use.n_threads, use.decode_gbps),
+        fix));
 }
 
 }  // namespace

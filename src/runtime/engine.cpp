@@ -147,6 +147,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, const Machine& 
   engine->plan_ = std::move(decided.plan);
   engine->backend_ = std::move(decided.backend);
   engine->n_threads_ = decided.n_threads;
+  engine->activations_ = options.activations;
   engine->backend_name_ = std::string(engine->backend_->name());
   engine->decisions_ = std::move(decided.reasons);
   const WeightData weights = [&](TensorId id) { return model.weight(engine->graph_, id); };

@@ -7,6 +7,7 @@
 #include "graph/attrs.h"
 #include "quant/type.h"
 #include "runtime/backend/cpu/cpu_backend.h"
+#include "runtime/backend/cpu/matmul_kernels.h"
 
 namespace lupo {
 
@@ -20,6 +21,9 @@ struct DecodeRate {
 Result<DecodeRate> measure_decode_rate(Type type, int n_threads, const FilePages& weights,
                                        ActivationBits bits = ActivationBits::chosen);
 inline constexpr std::byte kWeightByte{0x3c};
+
+// Steps by their tokens: one of fewer reads weights row by row, one of up to so many has the codes of a short prompt.
+inline constexpr int64_t kFewOfStep = cpu::kFewTokens, kShortOfStep = cpu::kFineTokens;
 
 // A prompt through one block, part by part.
 struct BlockSpeed {

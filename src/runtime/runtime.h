@@ -60,6 +60,7 @@ class Engine {
   int64_t n_ctx() const { return graph_.n_ctx; }
   int64_t n_batch() const { return graph_.n_batch; }
   int n_threads() const { return n_threads_; }
+  ActivationBits activations() const { return activations_; }
   const std::string& backend_name() const { return backend_name_; }         // "cpu avx512vnni", "ref"
   const std::vector<std::string>& decisions() const { return decisions_; }  // "context 8192: as trained", …
 
@@ -72,6 +73,7 @@ class Engine {
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Program> program_;
   int n_threads_ = 1;
+  ActivationBits activations_ = ActivationBits::chosen;
   std::string backend_name_;
   std::vector<std::string> decisions_;
 };

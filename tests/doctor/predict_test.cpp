@@ -142,14 +142,14 @@ TEST(History, NarrowsAndMoves) {
   {
     Result<History> history = History::open(path);
     ASSERT_TRUE(history) << history.error().what;
-    EXPECT_EQ(*history->n_records(), 0);
+    EXPECT_EQ(*history->n_records("m"), 0);
     EXPECT_NEAR(history->narrowed(prior, "m", "a", Phase::decode)->deviation, 0.2, 1e-12);
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(history->add({"m", "a", Phase::decode, 1, 100, 100, i % 2 ? 81.0 : 79.0}));
     ASSERT_TRUE(history->add({"m", "a", Phase::decode, 1, 100, 100, 1}));  // an outlier
   }
   const Result<History> history = History::open(path);
   ASSERT_TRUE(history);
-  EXPECT_EQ(*history->n_records(), 21);
+  EXPECT_EQ(*history->n_records("m"), 21);
   const Spread own = *history->narrowed(prior, "m", "a", Phase::decode);
   EXPECT_NEAR(own.bias, std::log(0.8), 0.03);
   EXPECT_LT(own.deviation, 0.13);

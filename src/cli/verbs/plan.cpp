@@ -15,6 +15,7 @@
 #include "cli/verb.h"
 #include "doctor/expectation.h"
 #include "doctor/fit.h"
+#include "doctor/json.h"
 #include "doctor/outlook.h"
 #include "hardware/devices.h"
 #include "quant/checks.h"
@@ -127,17 +128,10 @@ std::string command_for(const Planned& planned, const std::string& flags) {
   return fmt::format("lupo run {} {}", printable(planned.path), flags);
 }
 
-Json to_json(const Interval& interval) { return {{"low", interval.low}, {"middle", interval.middle}, {"high", interval.high}}; }
-
 Json to_json(const std::vector<SpeedAt>& speeds) {
   Json list = Json::array();
-  for (const SpeedAt& speed : speeds) list.push_back({{"n", speed.n}, {"tps", to_json(speed.tps)}});
+  for (const SpeedAt& speed : speeds) list.push_back({{"n", speed.n}, {"tps", json_of(speed.tps)}});
   return list;
-}
-
-Json to_json(const MemoryBytes& bytes) {
-  return {
-      {"weights", bytes.weights}, {"kv", bytes.kv}, {"state", bytes.state}, {"scratch", bytes.scratch}, {"total", bytes.total()}};
 }
 
 void add_speed(const Planned& planned, Json& json) {
@@ -159,8 +153,8 @@ void add_speed(const Planned& planned, Json& json) {
                             {"prompt_tokens", use.use.n_prompt},
                             {"answer_tokens", use.use.n_answer},
                             {"sequences", use.use.n_seq},
-                            {"first_token_s", to_json(use.first_token_s)},
-                            {"answer_tps", to_json(use.answer_tps)}});
+                            {"first_token_s", json_of(use.first_token_s)},
+                            {"answer_tps", json_of(use.answer_tps)}});
 }
 
 Json to_json(const Planned& planned, const Options& options) {
@@ -172,14 +166,14 @@ Json to_json(const Planned& planned, const Options& options) {
                {"batch", options.batch},
                {"kv_type", options.engine.kv_type},
                {"threads", shown.n_threads},
-               {"bytes", to_json(shown.plan.bytes)},
+               {"bytes", json_of(shown.plan.bytes)},
                {"bits_per_weight", planned.bits_per_weight},
                {"available_bytes", shown.available_bytes},
                {"reserve_bytes", kReserveBytes}};
   add_facts(planned.facts, json);
   json["memory_over_context"] = Json::array();
   for (const ContextPoint& point : planned.memory)
-    json["memory_over_context"].push_back({{"ctx", point.n_ctx}, {"fits", point.fits}, {"bytes", to_json(point.bytes)}});
+    json["memory_over_context"].push_back({{"ctx", point.n_ctx}, {"fits", point.fits}, {"bytes", json_of(point.bytes)}});
   add_speed(planned, json);
   json["basis"] = planned.basis;
   json["decisions"] = Json::array();
@@ -192,12 +186,6 @@ Json to_json(const Planned& planned, const Options& options) {
                                  {"command", valid_utf8(command_for(planned, option.flags))}});
   if (planned.bits_that_fit > 0) json["bits_per_weight_that_fit"] = planned.bits_that_fit;
   return json;
-}
-
-// "41 [36–47]".
-std::string in_words(const Interval& x) {
-  const int digits = x.middle < 10 ? 1 : 0;
-  return fmt::format("{1:.{0}f} [{2:.{0}f}–{3:.{0}f}]", digits, x.middle, x.low, x.high);
 }
 
 // The speed at n tokens, or nothing.

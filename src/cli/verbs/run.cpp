@@ -31,7 +31,6 @@ struct Options {
 };
 
 struct Setup {
-  ActivationBits activations = ActivationBits::chosen;
   Machine machine;
   Engines engines;
   std::optional<ChatTemplate> chat_template;
@@ -56,15 +55,20 @@ Result<Setup> set_up(const Model& model, const Model* draft, const Options& opti
   const bool is_raw = !suits_a_template(model, options, setup.notes) || options.raw;
   TRY_ASSIGN(setup.machine, this_machine());
   TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine, model, setup.machine));
-  TRY_ASSIGN(runtime, fitting_options(options.engine.model, model, setup.machine, runtime, options.shrinks, setup.notes));
-  setup.activations = runtime.activations;
   if (!is_raw) {
     TRY_ASSIGN(ChatTemplate chosen, ChatTemplate::choose(model.metadata(), options.chat_template));
     setup.chat_template = std::move(chosen);
   }
   TRY_ASSIGN(setup.sampling, sampling_options(options.sampling, model.metadata(), setup.notes));
   TRY_ASSIGN(const Speculate mode, speculate_mode(options.speculation));
-  TRY_ASSIGN(setup.engines, load_engines(model, draft, setup.machine, runtime, mode));
+  Result<Engines> engines = load_engines(model, draft, setup.machine, runtime, mode);
+  if (!engines && engines.error().code == "does-not-fit" && draft == nullptr) {
+    TRY_ASSIGN(runtime,
+               after_misfit(engines.error(), options.engine.model, model, setup.machine, runtime, options.shrinks, setup.notes));
+    engines = load_engines(model, draft, setup.machine, runtime, mode);
+  }
+  if (!engines) return std::unexpected(engines.error());
+  setup.engines = std::move(*engines);
   for (const std::string& decision : setup.engines.decisions) setup.notes.push_back(decision);
   setup.notes.push_back(fmt::format("backend {}", setup.engines.engine->backend_name()));
   setup.notes.push_back(setup.chat_template
@@ -125,7 +129,7 @@ Result<void> run(const Options& options) {
                             setup.engines.speculator());
   conversation.set_system(options.system);
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
-  Reporter reporter(*setup.engines.engine, setup.activations, setup.machine, isa.in_use, printable(options.engine.model, 400));
+  Reporter reporter(*setup.engines.engine, setup.machine, isa.in_use, printable(options.engine.model, 400));
   return prompt ? one_shot(conversation, reporter, options, *prompt, setup.notes)
                 : chat_loop(conversation, reporter, {options.n_predict, options.quiet});
 }

@@ -33,6 +33,8 @@ std::string said(const std::string& body) {
 
 }  // namespace
 
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
 struct Answer::Shared {
   std::string where;
   Json json;
@@ -72,9 +74,8 @@ void Answer::wrong(Path path, std::string_view wanted) const {
   std::string name;
   for (const std::string_view key : path) name += (name.empty() ? "" : ".") + printable(key, 60);
   const Json* node = find(path);
-  shared_->wrong = bad_answer(fmt::format("{}: {} is {}, {} is expected", shared_->where, name,
-                                          printable(node->dump(-1, ' ', false, Json::error_handler_t::replace), 40), wanted))
-                       .error();
+  shared_->wrong =
+      bad_answer(fmt::format("{}: {} is {}, {} is expected", shared_->where, name, printable(dump(*node), 40), wanted)).error();
 }
 
 std::optional<int64_t> Answer::count(Path path) const {

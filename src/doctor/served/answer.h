@@ -45,4 +45,7 @@ class Answer {
   const nlohmann::ordered_json* node_ = nullptr;
 };
 
+// What is sent: one line, what is no UTF-8 replaced.
+std::string dump(const nlohmann::ordered_json& json);
+
 }  // namespace lupo

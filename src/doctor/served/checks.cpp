@@ -80,12 +80,9 @@ void check_threads(const Served& s, const Here& here, Findings& findings) {
   if (n > usable)
     findings.push_back({Layer::runtime, "threads-too-many", Severity::warning,
                         "more threads than cores wait for each other at every step", evidence, 0, fix});
-  if (n < usable) {
-    const double by_cores = static_cast<double>(usable) / static_cast<double>(n) - 1, read = decode_gbps(s, here);
-    const double by_memory = read > 0 ? std::max(0.0, here.machine.measured.read_gbps / read - 1) : by_cores;
+  if (n < usable)
     findings.push_back({Layer::runtime, "threads-too-few", Severity::warning, "fewer threads than there are cores for", evidence,
-                        std::min(by_cores, by_memory), fix});
-  }
+                        gain_of_more_threads(here.machine, n, decode_gbps(s, here)), fix});
 }
 
 std::string or_default(const std::string& type) { return type.empty() ? "as built in" : printable(type, 20); }

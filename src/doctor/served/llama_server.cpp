@@ -14,8 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 // What llama.cpp takes for a file without a template: CHATML_TEMPLATE_SRC of common/chat.cpp.
 constexpr std::string_view kStandIn =
     "{%- for message in messages -%}\n"

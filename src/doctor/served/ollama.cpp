@@ -14,8 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 // "qwen3" is "qwen3:latest".
 bool same_name(std::string_view a, std::string_view b) {
   const auto bare = [](std::string_view name) { return name.ends_with(":latest") ? name.substr(0, name.size() - 7) : name; };

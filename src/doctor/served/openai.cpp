@@ -11,8 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 // Events of a stream (HTML Living Standard, server-sent events): lines "data: {…}", the last "data: [DONE]".
 class Stream {
  public:

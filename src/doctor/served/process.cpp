@@ -143,7 +143,7 @@ Forwarder forwarder_of(const ServerProcess& process) {
   constexpr std::string_view kAnywhere[] = {"ssh",     "autossh", "kubectl", "socat",  "nginx",
                                             "haproxy", "caddy",   "envoy",   "stunnel"};
   if (process.arguments.empty()) return Forwarder::none;
-  // A daemon may write a sentence there: "ssh: /tmp/socket [mux]", "nginx: master process".
+  // A daemon may write a sentence there: "ssh: control [mux]", "nginx: master process".
   std::string_view name = process.arguments.front();
   name = name.substr(0, name.find_first_of(" :"));
   name = name.substr(name.rfind('/') == std::string_view::npos ? 0 : name.rfind('/') + 1);

@@ -12,19 +12,15 @@ namespace {
 
 // Plain prose: a few hundred tokens for any tokenizer. Long enough to time, short enough for a slow machine.
 constexpr std::string_view kProse =
-    "The river comes down from the hills in the north, passes the old mill and the two stone bridges, and reaches the town where "
-    "the market is held every Saturday. In spring the water is high and brown, and the ferryman waits for days until he can "
-    "cross "
-    "with his flat boat. In summer children swim near the willow trees, while their parents sell cherries, honey and bread from "
-    "wooden carts. The baker rises at three in the morning, the teacher reads until midnight, and the clockmaker says that both "
-    "of "
-    "them have never seen the same hour. When the first cold nights come, smoke rises from every roof, the harvest is counted, "
-    "and "
-    "the council meets in the hall to decide how much grain will be kept, how much will be sold, and who will repair the road "
-    "that "
-    "leads to the harbour. Nobody remembers who built that road, but everybody remembers who promised to mend it. Write down "
-    "what "
-    "the council decided, and why, in as much detail as you can.";
+    "The river comes down from the hills in the north, passes the old mill and the two stone bridges, and reaches the town "
+    "where the market is held every Saturday. In spring the water is high and brown, and the ferryman waits for days until "
+    "he can cross with his flat boat. In summer children swim near the willow trees, while their parents sell cherries, "
+    "honey and bread from wooden carts. The baker rises at three in the morning, the teacher reads until midnight, and the "
+    "clockmaker says that both of them have never seen the same hour. When the first cold nights come, smoke rises from "
+    "every roof, the harvest is counted, and the council meets in the hall to decide how much grain will be kept, how much "
+    "will be sold, and who will repair the road that leads to the harbour. Nobody remembers who built that road, but "
+    "everybody remembers who promised to mend it. Write down what the council decided, and why, in as much detail as you "
+    "can.";
 
 // The first address that answers as one of the kinds does. What does not answer at all ends the search.
 struct Sign {

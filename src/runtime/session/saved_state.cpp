@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/fnv.h"
 #include "runtime/session/session.h"
 
 namespace lupo {
@@ -25,24 +26,21 @@ struct Header {
 // ring's bytes tell its N.
 uint64_t digest(const Engine& engine) {
   const Graph& graph = engine.graph();
-  uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](const auto& bytes) {
-    for (const auto byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 0x100000001b3;
-  };
+  Fnv1a hash;
   for (size_t i = 0; i < graph.tensors.size(); ++i) {
     const Tensor& tensor = graph.tensors[i];
     if (tensor.life != Life::weight && tensor.life != Life::state) continue;
     Shape shape = tensor.shape;
     if (tensor.life == Life::state) shape.dim[3] = 1;
     if (tensor.policy == StatePolicy::append || tensor.policy == StatePolicy::ring) shape.dim[1] = 1;
-    add(tensor.name);
-    add(fmt::format(" {} {} {} {};", type_info(tensor.type).name, to_string(shape), static_cast<int>(tensor.policy),
+    hash.add(tensor.name);
+    hash.add(fmt::format(" {} {} {} {};", type_info(tensor.type).name, to_string(shape), static_cast<int>(tensor.policy),
                     tensor.first_row));
     if (tensor.life != Life::weight) continue;
     const auto row = static_cast<size_t>(row_bytes(tensor.type, tensor.shape.dim[0]));
-    add(std::span(reinterpret_cast<const uint8_t*>(engine.model().weight(graph, static_cast<TensorId>(i))), row));
+    hash.add(std::span(reinterpret_cast<const uint8_t*>(engine.model().weight(graph, static_cast<TensorId>(i))), row));
   }
-  return hash;
+  return hash.value();
 }
 
 // The pieces of a slot's bytes that are saved.

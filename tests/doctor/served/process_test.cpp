@@ -146,7 +146,7 @@ TEST(ServerProcess, SecretsAreNotKept) {
 TEST(ServerProcess, Forwarders) {
   const auto of = [](const char* first) { return forwarder_of(ServerProcess{.pid = 1, .arguments = {first}}); };
   EXPECT_EQ(of("/usr/bin/docker-proxy"), Forwarder::on_this_machine);
-  for (const char* name : {"ssh", "/usr/bin/ssh", "ssh: /tmp/x [mux]", "nginx: master process /usr/sbin/nginx"})
+  for (const char* name : {"ssh", "/usr/bin/ssh", "ssh: control [mux]", "nginx: master process /usr/sbin/nginx"})
     EXPECT_EQ(of(name), Forwarder::anywhere) << name;
   for (const char* name : {"llama-server", "/usr/bin/ollama", "python3", "", "/"}) EXPECT_EQ(of(name), Forwarder::none) << name;
   EXPECT_EQ(forwarder_of({}), Forwarder::none);
