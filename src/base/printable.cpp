@@ -89,6 +89,13 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
 std::string did_you_mean(std::string_view name, std::span<const std::string_view> candidates) {
   constexpr size_t kLettersMax = 128;  // the distance costs the product of both lengths
   if (name.empty() || name.size() > kLettersMax) return "";

@@ -13,6 +13,9 @@ std::string printable(std::string_view text, size_t bytes_max = 4096);
 // Valid UTF-8: every byte that is not part of a well-formed sequence becomes U+FFFD. For JSON strings.
 std::string valid_utf8(std::string_view text);
 
+// Letters of ASCII in lower case, all else as it is.
+std::string in_lower_case(std::string_view text);
+
 // The candidate nearest to `name` by edit distance, or "" when none is near (more than a third of its letters differ).
 std::string did_you_mean(std::string_view name, std::span<const std::string_view> candidates);
 

@@ -4,18 +4,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <cctype>
+
+#include "base/printable.h"
 
 namespace lupo {
-namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-}  // namespace
 
 std::vector<FitOption> what_fits(const Model& model, const Machine& machine, RuntimeOptions options, int64_t n_ctx) {
   constexpr int64_t kContextMin = 256;
@@ -32,7 +24,7 @@ std::vector<FitOption> what_fits(const Model& model, const Machine& machine, Run
       const Result<Preview> shown = preview(model, machine, options);
       if (!shown || !shown->fits) continue;
       fitting.push_back({candidate, type, shown->plan.bytes.total(),
-                         fmt::format("--ctx {} --kv-type {}", candidate, lower(type_info(type).name))});
+                         fmt::format("--ctx {} --kv-type {}", candidate, in_lower_case(type_info(type).name))});
       break;
     }
   }

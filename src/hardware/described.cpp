@@ -32,11 +32,6 @@ std::unexpected<Error> bad(std::string what, std::string_view example) {
   return fail(Layer::hardware, "bad-description", std::move(what), fmt::format("--on \"{}\"", example));
 }
 
-std::string in_lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 // The number that a text consists of but for what follows it: number_before("24GB", "gb") is 24. 0 for none.
 int number_before(std::string_view text, std::string_view end, int max) {
   if (!text.ends_with(end) || text.size() == end.size()) return 0;

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -83,10 +82,9 @@ Result<Url> parse_url(std::string_view text) {
   if (!parsed) return bad_url(text, "no memory");
   if (const CURLUcode code = curl_url_set(parsed.get(), CURLUPART_URL, full.c_str(), 0); code != CURLUE_OK)
     return bad_url(text, curl_url_strerror(code));
-  Url url{.scheme = part_of(parsed.get(), CURLUPART_SCHEME), .host = part_of(parsed.get(), CURLUPART_HOST)};
+  Url url{.scheme = part_of(parsed.get(), CURLUPART_SCHEME), .host = in_lower_case(part_of(parsed.get(), CURLUPART_HOST))};
   if (url.scheme != "http" && url.scheme != "https") return bad_url(text, "http and https are spoken, nothing else");
   if (!part_of(parsed.get(), CURLUPART_USER).empty()) return bad_url(text, "a user name has no place in it");
-  std::transform(url.host.begin(), url.host.end(), url.host.begin(), [](unsigned char c) { return std::tolower(c); });
   url.port = std::atoi(part_of(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT).c_str());
   std::string path = part_of(parsed.get(), CURLUPART_PATH);
   while (path.ends_with('/')) path.pop_back();

@@ -14,12 +14,6 @@ namespace {
 
 constexpr double kQ4KMBits = 4.85;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 // A word of the name, between what is neither letter nor digit.
 bool has_word(const std::string& name, std::string_view word) {
   const auto inside = [&](size_t at) { return at < name.size() && std::isalnum(static_cast<unsigned char>(name[at])) != 0; };
@@ -30,7 +24,7 @@ bool has_word(const std::string& name, std::string_view word) {
 
 // "base", "pt" (Gemma) and Ollama's tag "text" mean: not trained to answer. Folders say nothing.
 bool is_base_by_name(const Served& s) {
-  std::string name = lower(s.model);
+  std::string name = in_lower_case(s.model);
   if (s.kind != ServerKind::ollama) name = name.substr(name.rfind('/') == std::string::npos ? 0 : name.rfind('/') + 1);
   for (const std::string_view answers : {"instruct", "chat", "it"})
     if (has_word(name, answers)) return false;
@@ -77,7 +71,7 @@ constexpr std::array kBits = {LabelBits{"all f32", 32}, LabelBits{"f32", 32},  L
                               LabelBits{"tq1", 1.7},    LabelBits{"tq2", 2.1}};
 
 void check_label(const Served& s, std::vector<Finding>& findings) {
-  const std::string label = lower(s.quantization);
+  const std::string label = in_lower_case(s.quantization);
   const auto* known = std::find_if(kBits.begin(), kBits.end(), [&](const LabelBits& l) { return label.starts_with(l.begins); });
   if (label.empty() || known == kBits.end()) return;
   const std::string evidence = fmt::format("{}, about {} bits a weight", printable(s.quantization, 40), known->bits);

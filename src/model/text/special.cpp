@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <numeric>
 
+#include "base/printable.h"
 #include "model/text/vocabulary.h"
 
 namespace lupo {
@@ -168,8 +168,7 @@ void set_strips(const gguf::Metadata& metadata, Vocabulary& vocabulary) {
     const auto* text = value ? std::get_if<std::string_view>(&value->data) : nullptr;
     return std::string(text ? *text : "");
   };
-  std::string name = text_of("general.name");
-  std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = in_lower_case(text_of("general.name"));
   const std::string pre = text_of("tokenizer.ggml.pre"), architecture = text_of("general.architecture");
   const auto swallow_left = [&](std::string_view text) { vocabulary.special.swallow_space(vocabulary.find(text), true, false); };
   if (pre.starts_with("jina-v2-") || architecture == "nomic-bert-moe" || architecture == "jina-bert-v3") {

@@ -6,6 +6,7 @@
 #include "runtime/session/steps.h"
 
 namespace lupo {
+
 std::string_view stop_reason_name(StopReason reason) {
   switch (reason) {
     case StopReason::end_of_text: return "end";
