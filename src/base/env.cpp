@@ -76,6 +76,14 @@ std::vector<int> RealEnv::affinity() const {
 
 }  // namespace
 
+WithoutVariable::WithoutVariable(std::string name) : name_(std::move(name)), value_(real_env().variable(name_)) {
+  unsetenv(name_.c_str());
+}
+
+WithoutVariable::~WithoutVariable() {
+  if (value_) setenv(name_.c_str(), value_->c_str(), 1);
+}
+
 std::vector<int> parse_cpu_list(std::string_view text) {
   std::vector<int> cpus;
   constexpr long kCpuMax = 1 << 18;

@@ -25,6 +25,19 @@ class Env {
 // The running system.
 const Env& real_env();
 
+// Takes a variable out of this process's environment for as long as it lives; no other thread may read the environment meanwhile.
+class WithoutVariable {
+ public:
+  explicit WithoutVariable(std::string name);
+  ~WithoutVariable();
+  WithoutVariable(const WithoutVariable&) = delete;
+  WithoutVariable& operator=(const WithoutVariable&) = delete;
+
+ private:
+  std::string name_;
+  std::optional<std::string> value_;
+};
+
 // A kernel CPU list, "0-3,8": its CPUs, ascending; stops at the first thing that is no list.
 std::vector<int> parse_cpu_list(std::string_view text);
 

@@ -1,6 +1,7 @@
 #include "cli/conversation.h"
 
 #include "base/printable.h"
+#include "doctor/habits.h"
 
 namespace lupo::cli {
 
@@ -30,12 +31,27 @@ Result<Answer> Conversation::ask(const std::string& text, int64_t n_predict, con
   request.on_text = on_text;
   request.speculator = speculator_.get();
   request.cancelled = [&] { return interrupt.raised(); };
+  AnswerRecord record{
+      .model = {}, .n_ctx = engine_.n_ctx(), .n_prompt = std::ssize(request.prompt), .n_held = std::ssize(session_.tokens())};
   const Watch watch(real_env());
-  TRY_ASSIGN(Answer answer, generate(session_, tokenizer_, sampler_, request));
+  Result<Answer> generated = generate(session_, tokenizer_, sampler_, request);
   circumstances_ = watch.seen();
+  if (!generated) {
+    if (generated.error().code == "prompt-too-long") note_answer(real_env(), engine_.model(), record);
+    return generated;
+  }
+  Answer& answer = *generated;
+  record.n_reused = answer.prefill.n_reused;
+  record.n_generated = std::ssize(answer.tokens);
+  record.is_cut = answer.stop == StopReason::context_full;
+  if (answer.speculation && answer.speculation->n_proposed > 0) {
+    record.proposer = answer.speculation->by;
+    record.speculation_gain = answer.speculation->gain();
+  }
+  note_answer(real_env(), engine_.model(), record);
   messages_.push_back({{"role", "user"}, {"content", valid_utf8(text)}});
   messages_.push_back({{"role", "assistant"}, {"content", answer.text}});
-  return answer;
+  return generated;
 }
 
 }  // namespace lupo::cli

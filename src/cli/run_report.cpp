@@ -2,31 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "doctor/json.h"
 #include "doctor/speed.h"
-#include "hardware/bandwidth.h"
 #include "hardware/machine.h"
 #include "runtime/kernel_speed.h"
 
 namespace lupo::cli {
 
 namespace {
-
-// Read bandwidth over the model's own mapped bytes, best of the passes in about 0.15 s: costs no memory.
-double measure_roof_gbps(const Engine& engine) {
-  // The largest run of weights in one shard: tensors lie one after the other.
-  const auto tensors = engine.model().file().tensors();
-  const std::byte *begin = nullptr, *end = nullptr;
-  for (const gguf::TensorInfo& tensor : tensors) {
-    if (tensor.shard != tensors.front().shard) continue;
-    begin = begin == nullptr ? tensor.data : std::min(begin, tensor.data);
-    end = end == nullptr ? tensor.data + tensor.bytes : std::max(end, tensor.data + tensor.bytes);
-  }
-  constexpr std::ptrdiff_t kBytesMax = std::ptrdiff_t{1} << 29;  // 512 MiB say as much as 50 GiB
-  return measure_read_gbps(engine.n_threads(), 0.15, std::span(begin, static_cast<size_t>(std::min(kBytesMax, end - begin))));
-}
 
 RunReport facts_of_run(const Engine& engine, const Answer& answer, double roof_gbps) {
   RunReport r{.n_prompt = answer.prefill.n_reused + answer.prefill.n_evaluated,
@@ -49,7 +32,7 @@ Reporter::Reporter(const Engine& engine, const Machine& machine, std::string_vie
     : engine_(engine), store_(real_env(), machine, isa), model_(std::move(model)) {}
 
 RunReport Reporter::report(const Answer& answer, Circumstances circumstances) {
-  const double roof_gbps = measure_roof_gbps(engine_);
+  const double roof_gbps = measure_weights_gbps(engine_);
   RunReport r = facts_of_run(engine_, answer, roof_gbps);
   if (!engine_.backend_name().starts_with("cpu")) return r;
   if (!calibration_) calibration_ = store_.find(engine_.n_threads(), engine_.activations());

@@ -3,20 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <filesystem>
 #include <iterator>
 #include <thread>
 
 #include "base/printable.h"
 #include "base/units.h"
 #include "doctor/fit.h"
-#include "doctor/what_if.h"
+#include "doctor/gains.h"
+#include "doctor/habits.h"
+#include "doctor/verdict.h"
 #include "hardware/bandwidth.h"
 #include "hardware/checks.h"
+#include "hardware/measured_cache.h"
 #include "memory/checks.h"
 #include "model/checks.h"
+#include "model/text/template_check.h"
 #include "quant/checks.h"
 #include "runtime/checks.h"
+#include "runtime/kernel_speed.h"
 
 namespace lupo {
 namespace {
@@ -24,6 +31,7 @@ namespace {
 // A short run: long enough for a steady decode on a small model, cut by time on a large one.
 constexpr int64_t kPrefillTokens = 128, kDecodeTokens = 32;
 constexpr double kRunSecondsMax = 2;
+constexpr double kDiskSeconds = 0.3;
 #if defined(NDEBUG)
 constexpr bool kIsDebugBuild = false;
 #else
@@ -50,8 +58,9 @@ double kv_bits(const RuntimeOptions& options) {
   return (bits(options.k_type) + bits(options.v_type)) / 2;
 }
 
-// Runs the model for a moment and fills the measured part of the exam.
-Result<void> run_for_a_moment(const Model& model, const Machine& machine, const RuntimeOptions& options, ModelExam& exam) {
+// Runs the model for a moment and fills the measured part of the exam; what went on meanwhile, once the weights were there.
+Result<Circumstances> run_for_a_moment(const Env& env, const Model& model, const Machine& machine, const RuntimeOptions& options,
+                                       ModelExam& exam) {
   RuntimeOptions brief = options;
   brief.n_ctx =
       std::min<int64_t>(exam.n_ctx, kPrefillTokens + kDecodeTokens);  // the cache of a short run, not of the full context
@@ -59,6 +68,7 @@ Result<void> run_for_a_moment(const Model& model, const Machine& machine, const 
   TRY_ASSIGN(const double first_token, warm_up(*engine));
   // A token that takes long already says how slow this is: then a few tokens must do.
   const int64_t n_prefill = std::min<int64_t>(first_token > 0.25 ? 16 : kPrefillTokens, engine->n_ctx());
+  const Watch watch(env);
   const SpeedOptions speed{.repetitions = 3, .seconds_max = kRunSecondsMax, .trace = true};
   TRY_ASSIGN(const PrefillSpeed prefill,
              measure_prefill(*engine, n_prefill, 0, {.repetitions = 3, .seconds_max = kRunSecondsMax}));
@@ -67,37 +77,160 @@ Result<void> run_for_a_moment(const Model& model, const Machine& machine, const 
   exam.decode_tps = decode.tps;
   exam.decode_gbps = decode.traffic.gbps;
   exam.decode_ops = decode.ops;
-  return {};
+  Circumstances circumstances = watch.seen();
+  circumstances.read_gbps = measure_weights_gbps(*engine);
+  circumstances.f32_gmacs = measure_f32_gmacs(engine->n_threads()).value_or(0);
+  return circumstances;
 }
 
-// Of fixes, by planning and predicting again with each applied.
-struct Gains {
-  double q8_cache = 0, f16_cache = 0;  // at the end of the context
-  double usable_threads = 0, eight_bits = 0;
+// What the checks of a model rest on.
+struct Seen {
+  const Env& env;
+  const Model& model;
+  const Machine& machine;
+  const DoctorRequest& request;
+  const ModelExam& exam;
+  std::string name;  // of the model, for commands
+  Habits habits{};
+  Gains gains{};
+  Circumstances circumstances{};  // of the run
+  double undisturbed_gain() const {
+    return gains.decode && exam.decode_tps > 0 ? std::max(0.0, gains.decode->middle / exam.decode_tps - 1) : 0;
+  }
 };
-Gains gains_of(const Env& env, const Model& model, const Machine& machine, const DoctorRequest& request, const ModelExam& exam) {
-  WhatIf what_if(env, model, machine, request.isa);
-  RuntimeOptions now = request.runtime;
-  now.n_ctx = exam.n_ctx;
-  const auto gain = [&](int64_t depth, auto change) {
-    RuntimeOptions then = now;
-    change(then);
-    return what_if.gain(now, then, depth);
-  };
-  const auto cache = [](Type type) { return [type](RuntimeOptions& o) { o.k_type = o.v_type = type; }; };
-  const int64_t full = exam.n_ctx - 1, brief = std::min<int64_t>(kPrefillTokens, full);
-  Gains gains;
-  if (exam.bytes.kv > 0 && row_bytes(now.k_type, 32) > row_bytes(Type::q8_0, 32)) gains.q8_cache = gain(full, cache(Type::q8_0));
-  if (now.k_type == Type::f32 || now.v_type == Type::f32) gains.f16_cache = gain(full, cache(Type::f16));
-  if (exam.n_threads != machine.usable_threads())
-    gains.usable_threads = gain(brief, [&](RuntimeOptions& o) { o.n_threads = machine.usable_threads(); });
-  if (now.activations == ActivationBits::chosen)
-    gains.eight_bits = gain(brief, [](RuntimeOptions& o) { o.activations = ActivationBits::eight; });
-  return gains;
+
+// The least power of two in which the last answers had room, and what it frees.
+void add_context_use(const Seen& seen, MemoryUse& use) {
+  use.n_answers = seen.habits.n_answers;
+  use.n_used_max = seen.habits.n_used_max;
+  const int64_t enough = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(use.n_used_max + use.n_used_max / 2)));
+  if (use.n_answers == 0 || 2 * enough > use.n_ctx) return;
+  RuntimeOptions options = seen.request.runtime;
+  options.n_ctx = use.n_ctx_enough = std::max<int64_t>(512, enough);
+  if (const Result<Preview> shown = preview(seen.model, seen.machine, options))
+    use.freed_bytes = std::max<int64_t>(0, use.bytes.total() - shown->plan.bytes.total());
 }
 
-Result<ModelExam> examine(const Env& env, const Model& model, Machine& machine, const DoctorRequest& request,
-                          std::vector<Finding>& findings) {
+MemoryUse memory_use(const Seen& seen) {
+  const ModelExam& exam = seen.exam;
+  MemoryUse use{.bytes = exam.bytes,
+                .reserve_bytes = kReserveBytes,
+                .fits = exam.fits,
+                .fitting_flags = "",
+                .n_ctx = exam.n_ctx,
+                .n_ctx_train = exam.n_ctx_train,
+                .ctx_asked = seen.request.runtime.n_ctx > 0,
+                .bytes_per_token = exam.bytes_per_token,
+                .kv_bits = kv_bits(seen.request.runtime),
+                .q8_cache_gain = seen.gains.q8_cache,
+                .undisturbed_gain = seen.undisturbed_gain()};
+  if (seen.circumstances.read_the_disk()) use.major_faults = seen.circumstances.major_faults;
+  add_context_use(seen, use);
+  if (exam.fits) return use;
+  if (const auto fitting = what_fits(seen.model, seen.machine, seen.request.runtime, exam.n_ctx); !fitting.empty())
+    use.fitting_flags = fitting.front().flags;
+  return use;
+}
+
+RuntimeUse runtime_use(const Seen& seen, std::string template_changes) {
+  const ModelExam& exam = seen.exam;
+  const RuntimeOptions& options = seen.request.runtime;
+  const Habits& habits = seen.habits;
+  return {.backend = options.backend,
+          .n_threads = exam.n_threads,
+          .k_type = options.k_type,
+          .v_type = options.v_type,
+          .n_ctx = exam.n_ctx,
+          .n_ctx_train = exam.n_ctx_train,
+          .kv_bytes = exam.bytes.kv,
+          .bytes_per_token = exam.bytes_per_token,
+          .decode_gbps = exam.decode_gbps,
+          .f16_cache_gain = seen.gains.f16_cache,
+          .usable_threads_gain = seen.gains.usable_threads,
+          .eight_bits_gain = seen.gains.eight_bits,
+          .is_debug_build = kIsDebugBuild,
+          .n_answers = habits.n_answers,
+          .n_short = habits.n_short,
+          .n_ctx_short = habits.n_ctx,
+          .n_used_max = habits.n_used_max,
+          .n_turns = habits.n_turns,
+          .n_held = habits.n_held,
+          .n_reused = habits.n_reused,
+          .template_changes = std::move(template_changes),
+          .first_token_gain = seen.gains.first_token,
+          .n_drafted = habits.n_drafted,
+          .draft_gain = habits.draft_gain,
+          .where_time_goes = where_time_goes(exam.decode_ops)};
+}
+
+// Of a model that answers: its chat template beside its vocabulary. Where there is no template check_model says so.
+TemplateSeen template_seen(const Seen& seen, const Tokenizer& tokenizer) {
+  const gguf::Metadata& metadata = seen.model.metadata();
+  const bool has_own = metadata.find("tokenizer.chat_template") != nullptr;
+  if (seen.request.chat_template.empty() && !has_own) return {};
+  const Result<ChatTemplate> chosen = ChatTemplate::choose(metadata, seen.request.chat_template);
+  if (chosen) return look_at_template(*chosen, tokenizer, seen.name);
+  return {{{Layer::runtime, "template-fails", Severity::problem, "the chat template cannot be used", chosen.error().what, 0,
+            chosen.error().fix}}};
+}
+
+// A run that was slower than predicted, for a reason that the layers' checks named already, or one more.
+void add_what_broke(const Seen& seen, std::vector<Finding>& findings) {
+  constexpr double kClearly = 0.9;  // of what 9 of 10 runs reach
+  if (!seen.gains.decode || seen.exam.decode_tps <= 0 || seen.exam.decode_tps >= kClearly * seen.gains.decode->low) return;
+  const Interval& expected = *seen.gains.decode;
+  const PhaseVerdict verdict = judge({expected, seen.exam.decode_tps}, seen.circumstances, *seen.gains.calibration, seen.name);
+  auto found = std::ranges::find(findings, verdict.code, &Finding::code);
+  if (found == findings.end()) {
+    findings.push_back({*verdict.layer, verdict.code, Severity::warning, verdict.what, "", 0, verdict.fix});
+    found = std::prev(findings.end());
+  }
+  found->evidence += fmt::format("{}decode predicted {} tok/s undisturbed, got {:.1f}", found->evidence.empty() ? "" : "; ",
+                                 in_words(expected), seen.exam.decode_tps);
+  found->gain = seen.undisturbed_gain();
+  found->gain_low = expected.low / seen.exam.decode_tps - 1;
+  found->gain_high = expected.high / seen.exam.decode_tps - 1;
+}
+
+std::vector<Finding> check_layers(const Seen& seen, const std::map<Type, int64_t>& matrix_bytes) {
+  std::vector<Finding> findings = check_memory(seen.machine, memory_use(seen), seen.name);
+  const Result<const Tokenizer*> tokenizer = seen.model.tokenizer();
+  TemplateSeen chat_template = tokenizer ? template_seen(seen, **tokenizer) : TemplateSeen{};
+  append(findings, check_runtime(seen.machine, runtime_use(seen, std::move(chat_template.changes)), seen.name));
+  append(findings, std::move(chat_template.findings));
+  append(findings, check_model(seen.model.file(), tokenizer ? (*tokenizer)->notes() : std::span<const std::string>()));
+  int64_t matrices = 0;
+  for (const auto& [type, bytes] : matrix_bytes) matrices += bytes;
+  append(findings, check_quantization({matrix_bytes, std::max<int64_t>(0, seen.exam.bytes_per_token - matrices)}, seen.name));
+  return findings;
+}
+
+struct Examined {
+  ModelExam exam;
+  Gains gains;
+  Circumstances circumstances;
+};
+
+// What the hardware's checks need to know of the model's file.
+HardwareUse hardware_use(const Env& env, const Machine& machine, const DoctorRequest& request,
+                         const std::optional<Examined>& examined) {
+  HardwareUse use{.isa = request.isa, .isa_best = request.isa_best, .load_before = {}, .load_during = {}};
+  if (!examined) return use;
+  use.decode_gbps = examined->exam.decode_gbps;
+  use.model = printable(request.model, 400);
+  use.best_isa_gain = examined->gains.best_isa;
+  use.others_busy = examined->circumstances.others_busy;
+  use.file_read_gbps = measure_file_read_gbps(request.model, kDiskSeconds);
+  std::error_code unknown;
+  const auto file_bytes = std::filesystem::file_size(request.model, unknown);
+  if (!unknown) use.file_bytes = static_cast<int64_t>(file_bytes);
+  if (const auto known = load_measured(cache_folder(env), measurement_key(machine, env)))
+    use.disk_read_gbps = known->measured.disk_read_gbps;
+  return use;
+}
+
+Result<Examined> examine(const Env& env, const Model& model, Machine& machine, const DoctorRequest& request,
+                         std::vector<Finding>& findings) {
   TRY_ASSIGN(const Preview shown, preview(model, machine, request.runtime));
   ModelExam exam{.path = request.model,
                  .n_ctx = shown.graph.n_ctx,
@@ -110,51 +243,19 @@ Result<ModelExam> examine(const Env& env, const Model& model, Machine& machine, 
   exam.decisions = shown.decisions;
   const std::map<Type, int64_t> matrix_bytes = matrix_bytes_by_type(shown.graph);
   exam.bits_per_weight = bits_per_weight(matrix_bytes);
-  if (exam.fits) TRY(run_for_a_moment(model, machine, request.runtime, exam));
+  Seen seen{env, model, machine, request, exam, printable(request.model, 400), habits_of(env, model)};
+  if (exam.fits) {
+    TRY_ASSIGN(seen.circumstances, run_for_a_moment(env, model, machine, request.runtime, exam));
+  }
   // Memory is at its fastest for a moment only on a busy machine: the better of two looks is the roof.
   const double again = measure_read_gbps(machine.measured.threads, 0.15, bandwidth_buffer_bytes(machine));
   machine.measured.read_gbps = std::max(machine.measured.read_gbps, again);
   if (exam.bytes_per_token > 0) exam.ceiling_tps = machine.measured.read_gbps * 1e9 / static_cast<double>(exam.bytes_per_token);
   exam.roof_fraction = roof_fraction(exam.decode_gbps, machine.measured.read_gbps);
-
-  const std::string name = printable(request.model, 400);
-  const Gains gains = exam.fits ? gains_of(env, model, machine, request, exam) : Gains{};
-  MemoryUse memory{.bytes = exam.bytes,
-                   .reserve_bytes = kReserveBytes,
-                   .fits = exam.fits,
-                   .fitting_flags = "",
-                   .n_ctx = exam.n_ctx,
-                   .n_ctx_train = exam.n_ctx_train,
-                   .ctx_asked = request.runtime.n_ctx > 0,
-                   .bytes_per_token = exam.bytes_per_token,
-                   .kv_bits = kv_bits(request.runtime),
-                   .q8_cache_gain = gains.q8_cache};
-  if (!exam.fits)
-    if (const auto fitting = what_fits(model, machine, request.runtime, exam.n_ctx); !fitting.empty())
-      memory.fitting_flags = fitting.front().flags;
-  append(findings, check_memory(machine, memory, name));
-  append(findings, check_runtime(machine,
-                                 {.backend = request.runtime.backend,
-                                  .n_threads = exam.n_threads,
-                                  .k_type = request.runtime.k_type,
-                                  .v_type = request.runtime.v_type,
-                                  .n_ctx = exam.n_ctx,
-                                  .n_ctx_train = exam.n_ctx_train,
-                                  .kv_bytes = exam.bytes.kv,
-                                  .bytes_per_token = exam.bytes_per_token,
-                                  .decode_gbps = exam.decode_gbps,
-                                  .f16_cache_gain = gains.f16_cache,
-                                  .usable_threads_gain = gains.usable_threads,
-                                  .eight_bits_gain = gains.eight_bits,
-                                  .is_debug_build = kIsDebugBuild,
-                                  .where_time_goes = where_time_goes(exam.decode_ops)},
-                                 name));
-  const auto tokenizer = model.tokenizer();
-  append(findings, check_model(model.file(), tokenizer ? (*tokenizer)->notes() : std::span<const std::string>()));
-  int64_t matrices = 0;
-  for (const auto& [type, bytes] : matrix_bytes) matrices += bytes;
-  append(findings, check_quantization({matrix_bytes, std::max<int64_t>(0, exam.bytes_per_token - matrices)}, name));
-  return exam;
+  if (exam.fits) seen.gains = gains_of(env, model, machine, request, exam, seen.habits);
+  append(findings, check_layers(seen, matrix_bytes));
+  add_what_broke(seen, findings);
+  return Examined{exam, std::move(seen.gains), seen.circumstances};
 }
 
 // One line a layer, with how far it is used.
@@ -220,19 +321,18 @@ Result<Diagnosis> diagnose(const Env& env, const DoctorRequest& request) {
   d.machine.measured.threads = request.runtime.n_threads > 0 ? request.runtime.n_threads : d.machine.usable_threads();
   d.machine.measured.read_gbps = measure_read_gbps(d.machine.measured.threads, 0.3, bandwidth_buffer_bytes(d.machine));
 
+  std::optional<Examined> examined;
   if (!request.model.empty()) {
     TRY_ASSIGN(const Model model, Model::open(request.model));
-    TRY_ASSIGN(d.exam, examine(env, model, d.machine, request, d.findings));
+    TRY_ASSIGN(examined, examine(env, model, d.machine, request, d.findings));
+    d.exam = examined->exam;
   }
   const std::optional<CpuTimes> after = read_cpu_times(env);
-  HardwareUse use{.isa = request.isa,
-                  .isa_best = request.isa_best,
-                  .load_before = {},
-                  .load_during = {},
-                  .decode_gbps = d.exam ? d.exam->decode_gbps : 0};
+  HardwareUse use = hardware_use(env, d.machine, request, examined);
   if (at_start && before) use.load_before = load_between(*at_start, *before);
   if (before && after) use.load_during = load_between(*before, *after);
   append(d.findings, check_hardware(d.machine, use));
+  bracket_gains(d.findings, examined ? examined->gains.noise : 0);
   rank(d.findings);
   d.stuck_on = stuck_on(d.findings, d.exam);
   d.layers = layer_verdicts(d);

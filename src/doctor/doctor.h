@@ -17,7 +17,8 @@ namespace lupo {
 struct DoctorRequest {
   std::string model;  // path; "" = the machine alone
   RuntimeOptions runtime;
-  std::string isa, isa_best;  // kernels in use and the best that this processor runs
+  std::string isa, isa_best;    // kernels in use and the best that this processor runs
+  std::string chat_template{};  // as ChatTemplate::choose has it; "": the model's own
 };
 
 // The model as it ran for a moment.

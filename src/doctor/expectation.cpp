@@ -14,20 +14,6 @@ std::string machine_name(const CalibrationStore& store, int n_threads) {
   return fmt::format("{} / {} threads", store.key(), n_threads);
 }
 
-// The file's name, so that a moved model is still known, and its size, so that another of that name is not.
-std::string model_name(const Model& model) {
-  const std::string& path = model.file().path();
-  return fmt::format("{} {}", valid_utf8(path.substr(path.find_last_of('/') + 1)), model.facts().bytes_per_token);
-}
-
-std::optional<History> open_history(const Env& env) {
-  const std::string path = history_path(env);
-  if (path.empty()) return std::nullopt;
-  Result<History> history = History::open(path);
-  if (!history) return std::nullopt;
-  return std::move(*history);
-}
-
 struct PhaseRun {
   Phase phase;
   int64_t n, depth;
@@ -48,14 +34,27 @@ Narrowed narrowed_by(const std::optional<History>& history, const std::string& m
 
 }  // namespace
 
+std::string model_name_of(const Model& model) {
+  const std::string& path = model.file().path();
+  return fmt::format("{} {}", valid_utf8(path.substr(path.find_last_of('/') + 1)), model.facts().bytes_per_token);
+}
+
+std::optional<History> open_history(const Env& env) {
+  const std::string path = history_path(env);
+  if (path.empty()) return std::nullopt;
+  Result<History> history = History::open(path);
+  if (!history) return std::nullopt;
+  return std::move(*history);
+}
+
 Narrowed narrowed_by_history(const Env& env, const CalibrationStore& store, const Calibration& calibration, const Model& model) {
-  return narrowed_by(open_history(env), machine_name(store, calibration.n_threads), model_name(model), calibration);
+  return narrowed_by(open_history(env), machine_name(store, calibration.n_threads), model_name_of(model), calibration);
 }
 
 RunOutcome judge_run(const Env& env, const CalibrationStore& store, const Calibration& calibration, const Engine& engine,
                      const RunFacts& facts, const Circumstances& circumstances, const std::string& name) {
   std::optional<History> history = open_history(env);
-  const std::string machine = machine_name(store, calibration.n_threads), model = model_name(engine.model());
+  const std::string machine = machine_name(store, calibration.n_threads), model = model_name_of(engine.model());
   const Spreads spreads = narrowed_by(history, machine, model, calibration).spreads;
   const auto outcome = [&](const PhaseRun& m, const Spread& spread) -> std::optional<PhaseOutcome> {
     if (m.tps <= 0 || m.predicted_seconds <= 0) return std::nullopt;

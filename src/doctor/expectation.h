@@ -17,6 +17,12 @@
 
 namespace lupo {
 
+// What a model goes by in the history: the file's name, so that one that was moved is still known, and the bytes of a token, so
+// that another of that name is not.
+std::string model_name_of(const Model& model);
+// Of the environment's user; nothing where there is none, or none that can be opened.
+std::optional<History> open_history(const Env& env);
+
 // Prior spreads of a calibration, moved and narrowed by the history of this machine and model.
 struct Narrowed {
   Spreads spreads{};

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kBusyMs = 200;  // another process writes
 constexpr int kRunsMax = 50;
+constexpr int64_t kAnswersKept = 2000;
 // Runs that a prior counts for, in the mean and in the deviation.
 constexpr double kPriorOfMean = 2, kPriorOfDeviation = 4;
 // ln(measured / predicted) beyond which a run says nothing of the next: an outlier of the machine's.
@@ -21,7 +22,11 @@ constexpr const char* kSchema =
     "CREATE TABLE IF NOT EXISTS phase (id INTEGER PRIMARY KEY, at INTEGER NOT NULL DEFAULT (unixepoch()), machine TEXT NOT NULL,"
     " model TEXT NOT NULL, phase TEXT NOT NULL, n INTEGER NOT NULL, depth INTEGER NOT NULL, predicted_tps REAL NOT NULL,"
     " measured_tps REAL NOT NULL);"
-    "CREATE INDEX IF NOT EXISTS phase_of_machine ON phase (machine, phase, id)";
+    "CREATE INDEX IF NOT EXISTS phase_of_machine ON phase (machine, phase, id);"
+    "CREATE TABLE IF NOT EXISTS answer (id INTEGER PRIMARY KEY, at INTEGER NOT NULL DEFAULT (unixepoch()), model TEXT NOT NULL,"
+    " n_ctx INTEGER NOT NULL, n_prompt INTEGER NOT NULL, n_held INTEGER NOT NULL, n_reused INTEGER NOT NULL,"
+    " n_generated INTEGER NOT NULL, is_cut INTEGER NOT NULL, proposer TEXT NOT NULL, speculation_gain REAL NOT NULL);"
+    "CREATE INDEX IF NOT EXISTS answer_of_model ON answer (model, id)";
 
 std::unexpected<Error> failure(sqlite3* db, std::string_view doing) {
   return fail(Layer::runtime, "history", fmt::format("{}: {}", doing, db == nullptr ? "no memory" : sqlite3_errmsg(db)),
@@ -43,6 +48,10 @@ class Statement {
   int step() { return statement_ == nullptr ? SQLITE_ERROR : sqlite3_step(statement_); }
   double real(int column) const { return sqlite3_column_double(statement_, column); }
   int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
+  std::string text(int column) const {
+    const unsigned char* found = sqlite3_column_text(statement_, column);
+    return found == nullptr ? std::string() : reinterpret_cast<const char*>(found);
+  }
 
  private:
   sqlite3_stmt* statement_ = nullptr;
@@ -107,6 +116,42 @@ Result<int64_t> History::n_records(std::string_view machine) const {
   statement.bind(machine);
   if (statement.step() != SQLITE_ROW) return failure(db_.get(), "the history could not be read");
   return statement.integer(0);
+}
+
+Result<void> History::add(const AnswerRecord& r) {
+  Statement statement(db_.get(),
+                      "INSERT INTO answer (model, n_ctx, n_prompt, n_held, n_reused, n_generated, is_cut, proposer,"
+                      " speculation_gain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  statement.bind(r.model);
+  for (const int64_t value : {r.n_ctx, r.n_prompt, r.n_held, r.n_reused, r.n_generated, int64_t{r.is_cut}}) statement.bind(value);
+  statement.bind(r.proposer);
+  statement.bind(r.speculation_gain);
+  Statement trim(db_.get(), "DELETE FROM answer WHERE id <= (SELECT max(id) FROM answer) - ?");
+  trim.bind(kAnswersKept);
+  if (statement.step() != SQLITE_DONE || trim.step() != SQLITE_DONE) return failure(db_.get(), "an answer could not be noted");
+  return {};
+}
+
+Result<std::vector<AnswerRecord>> History::last_answers(std::string_view model, int64_t n_max) const {
+  Statement statement(db_.get(),
+                      "SELECT n_ctx, n_prompt, n_held, n_reused, n_generated, is_cut, proposer, speculation_gain FROM answer"
+                      " WHERE model = ? ORDER BY id DESC LIMIT ?");
+  statement.bind(model);
+  statement.bind(n_max);
+  std::vector<AnswerRecord> answers;
+  int state = SQLITE_DONE;
+  while ((state = statement.step()) == SQLITE_ROW)
+    answers.push_back({.model = std::string(model),
+                       .n_ctx = statement.integer(0),
+                       .n_prompt = statement.integer(1),
+                       .n_held = statement.integer(2),
+                       .n_reused = statement.integer(3),
+                       .n_generated = statement.integer(4),
+                       .is_cut = statement.integer(5) != 0,
+                       .proposer = statement.text(6),
+                       .speculation_gain = statement.real(7)});
+  if (state != SQLITE_DONE) return failure(db_.get(), "the history could not be read");
+  return answers;
 }
 
 std::string history_path(const Env& env) {

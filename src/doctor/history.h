@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/env.h"
 #include "base/result.h"
@@ -28,6 +29,19 @@ struct PhaseRecord {
   double predicted_tps = 0, measured_tps = 0;  // predicted by the calibration alone, before any bias
 };
 
+// One answer: what it used of the context, and what of that was there already.
+struct AnswerRecord {
+  std::string model;     // see model_name_of
+  int64_t n_ctx = 0;     // tokens
+  int64_t n_prompt = 0;  // more than n_ctx: it was refused
+  int64_t n_held = 0;    // in the cache before, of the same conversation
+  int64_t n_reused = 0;  // of these
+  int64_t n_generated = 0;
+  bool is_cut = false;     // the context was full before the model ended
+  std::string proposer{};  // of speculation, "" = none
+  double speculation_gain = 1;
+};
+
 class History {
  public:
   // Makes the file and its folder when there are none. Error {runtime, history} with SQLite's message.
@@ -36,6 +50,10 @@ class History {
   // `prior`, moved and narrowed by what came on this machine, and by this model's own runs above others'. Of the last 50 runs.
   Result<Spread> narrowed(Spread prior, std::string_view machine, std::string_view model, Phase phase) const;
   Result<int64_t> n_records(std::string_view machine) const;
+
+  // Of answers the last 2000 are kept.
+  Result<void> add(const AnswerRecord& record);
+  Result<std::vector<AnswerRecord>> last_answers(std::string_view model, int64_t n_max) const;  // the newest first
 
  private:
   struct Close {

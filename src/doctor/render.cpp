@@ -54,7 +54,9 @@ std::string finding_text(const Finding& finding, const Paint& paint) {
       fmt::format("{} {} [{}/{}]\n", paint(color_of(finding.severity), fmt::format("{:<8}", severity_name(finding.severity))),
                   printable(finding.what), layer_name(finding.layer), finding.code);
   if (!finding.evidence.empty()) text += fmt::format("         {}\n", printable(finding.evidence));
-  if (finding.gain >= 0.01) text += fmt::format("         gain: about {:.0f} % faster\n", 100 * finding.gain);
+  if (finding.gain >= 0.01)
+    text += fmt::format("         gain: {} about {:.0f} % faster [{:.0f}–{:.0f}]\n", finding.gain_of, 100 * finding.gain,
+                        100 * finding.gain_low, 100 * finding.gain_high);
   if (!finding.fix.empty()) text += fmt::format("         fix: {}\n", printable(finding.fix));
   return text;
 }
@@ -72,6 +74,10 @@ std::string to_json(const Diagnosis& d) {
                         {"what", valid_utf8(f.what)},
                         {"evidence", valid_utf8(f.evidence)},
                         {"gain", f.gain},
+                        {"gain_low", f.gain_low},
+                        {"gain_high", f.gain_high},
+                        {"gain_of", f.gain_of},
+                        {"freed_bytes", f.freed_bytes},
                         {"limits", f.limits},
                         {"fix", valid_utf8(f.fix)}});
   for (const LayerVerdict& v : d.layers)

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "graph/ops/op.h"
+#include "hardware/bandwidth.h"
 
 namespace lupo {
 namespace {
@@ -245,6 +246,19 @@ Result<DecodeSpeed> measure_decode(Engine& engine, int64_t n, int64_t depth, int
     speed.ops = sum_by_op(engine.graph(), tracing.times, steps, batch, 1, depth + steps / 2);
   }
   return speed;
+}
+
+double measure_weights_gbps(const Engine& engine) {
+  // The largest run of weights in one shard: tensors lie one after the other.
+  const auto tensors = engine.model().file().tensors();
+  const std::byte *begin = nullptr, *end = nullptr;
+  for (const gguf::TensorInfo& tensor : tensors) {
+    if (tensor.shard != tensors.front().shard) continue;
+    begin = begin == nullptr ? tensor.data : std::min(begin, tensor.data);
+    end = end == nullptr ? tensor.data + tensor.bytes : std::max(end, tensor.data + tensor.bytes);
+  }
+  constexpr std::ptrdiff_t kBytesMax = std::ptrdiff_t{1} << 29;  // 512 MiB say as much as 50 GiB
+  return measure_read_gbps(engine.n_threads(), 0.15, std::span(begin, static_cast<size_t>(std::min(kBytesMax, end - begin))));
 }
 
 int64_t resident_bytes(const Env& env) {

@@ -16,15 +16,13 @@ constexpr double kSlower = 0.80;      // of a rate when it was calibrated
 constexpr double kFaultShare = 0.02;  // of a run's time, at kDiskFault each
 constexpr double kDiskFault = 1e-4;   // seconds: a page from a good disk
 
-bool reads_the_disk(const Circumstances& c) { return static_cast<double>(c.major_faults) * kDiskFault > kFaultShare * c.seconds; }
-
 PhaseVerdict broken(Layer layer, std::string code, std::string what, std::string fix) {
   return {.as_predicted = false, .layer = layer, .code = std::move(code), .what = std::move(what), .fix = std::move(fix)};
 }
 
 // The first thing that explains why it was slower than predicted.
 PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, const std::string& model) {
-  if (reads_the_disk(c))
+  if (c.read_the_disk())
     return broken(Layer::memory, "reread-from-disk",
                   fmt::format("{} pages came from the disk again: the weights do not stay in memory", c.major_faults),
                   "end other programs, or take a smaller quantization  # lupo plan says what fits");
@@ -50,7 +48,9 @@ PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, con
 
 }  // namespace
 
-bool Circumstances::are_quiet() const { return others_busy <= kOthersBusy && steal <= kSteal && !reads_the_disk(*this); }
+bool Circumstances::are_quiet() const { return others_busy <= kOthersBusy && steal <= kSteal && !read_the_disk(); }
+
+bool Circumstances::read_the_disk() const { return static_cast<double>(major_faults) * kDiskFault > kFaultShare * seconds; }
 
 Watch::Look Watch::look(const Env& env) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();

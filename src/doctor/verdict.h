@@ -21,7 +21,8 @@ struct Circumstances {
   double read_gbps = 0;      // of the mapped weights, right after; 0: not measured
   double f32_gmacs = 0;      // likewise
 
-  bool are_quiet() const;  // nobody took anything away, nothing came from the disk
+  bool are_quiet() const;      // nobody took anything away, nothing came from the disk
+  bool read_the_disk() const;  // more than a run that keeps its weights does
 };
 
 // Looks at the machine when it is made and when it is asked.

@@ -6,18 +6,34 @@
 
 namespace lupo {
 
-double WhatIf::decode_tps(const RuntimeOptions& options, int64_t depth) {
-  const Result<Preview> shown = preview(model_, machine_, options);
-  if (!shown || !shown->fits || options.backend != "cpu") return 0;
+std::optional<WhatIf::Ready> WhatIf::ready(const RuntimeOptions& options) {
+  Result<Preview> shown = preview(model_, machine_, options);
+  if (!shown || !shown->fits || options.backend != "cpu") return std::nullopt;
   const CalibrationNeeds needs = needs_of(shown->graph, options.activations);
   Calibration& known = known_[{shown->n_threads, options.activations}];
   if (!covers(known, needs)) {
     Result<Calibration> calibration = calibrate(env_, store_, machine_, needs, shown->n_threads, known);
-    if (!calibration) return 0;
+    if (!calibration) return std::nullopt;
     known = std::move(*calibration);
   }
-  const double seconds = decode_seconds(shown->graph, known, std::clamp<int64_t>(depth, 0, shown->graph.n_ctx - 1));
+  return Ready{std::move(shown->graph), &known};
+}
+
+const Calibration* WhatIf::calibration_for(const RuntimeOptions& options) {
+  const std::optional<Ready> found = ready(options);
+  return found ? found->calibration : nullptr;
+}
+
+double WhatIf::decode_tps(const RuntimeOptions& options, int64_t depth) {
+  const std::optional<Ready> found = ready(options);
+  if (!found) return 0;
+  const double seconds = decode_seconds(found->graph, *found->calibration, std::clamp<int64_t>(depth, 0, found->graph.n_ctx - 1));
   return seconds > 0 ? 1 / seconds : 0;
+}
+
+double WhatIf::prefill_seconds(const RuntimeOptions& options, int64_t n, int64_t depth) {
+  const std::optional<Ready> found = ready(options);
+  return found ? lupo::prefill_seconds(found->graph, *found->calibration, n, depth) : 0;
 }
 
 double WhatIf::gain(const RuntimeOptions& before, const RuntimeOptions& after, int64_t depth) {

@@ -55,4 +55,8 @@ Measured measure_memory(const Machine& machine, double seconds);
 // Errors {hardware, disk-unmeasured}: no file can be written there, or the file system has no reads past its cache (tmpfs).
 Result<double> measure_disk_read_gbps(const std::string& folder, int64_t bytes_max);
 
+// Of a file that is there, past the page cache: blocks of 1 MiB from its beginning by four threads, for about `seconds`. 0 where
+// it has less than 1 MiB, or a file system without such reads (tmpfs, overlay).
+double measure_file_read_gbps(const std::string& path, double seconds);
+
 }  // namespace lupo

@@ -4,8 +4,13 @@
 
 #include <algorithm>
 
+#include "base/units.h"
+
 namespace lupo {
 namespace {
+
+constexpr double kSlowDisk = 0.2;   // 1e9 bytes a second: what a SATA disk of flash exceeds twice over
+constexpr double kLoadSeconds = 3;  // less is no wait
 
 Finding finding(std::string code, Severity severity, std::string what, std::string evidence, double gain, std::string fix) {
   return {Layer::hardware, std::move(code), severity, std::move(what), std::move(evidence), gain, std::move(fix)};
@@ -37,9 +42,9 @@ void check_governor(const Machine& machine, std::vector<Finding>& findings) {
 
 void check_isa(const Machine& machine, const HardwareUse& use, std::vector<Finding>& findings) {
   if (!use.isa.empty() && !use.isa_best.empty() && use.isa != use.isa_best)
-    findings.push_back(finding("isa-forced", Severity::warning,
-                               "LUPO_ISA forces a slower instruction set than this processor has",
-                               fmt::format("in use {}, possible {}", use.isa, use.isa_best), 0, "unset LUPO_ISA"));
+    findings.push_back(
+        finding("isa-forced", Severity::warning, "LUPO_ISA forces a slower instruction set than this processor has",
+                fmt::format("in use {}, possible {}", use.isa, use.isa_best), use.best_isa_gain, "unset LUPO_ISA"));
   const bool x86 = machine.cpu.architecture == "x86_64", arm = machine.cpu.architecture == "aarch64";
   const bool slow = (x86 && !(machine.has_isa("avx2") && machine.has_isa("fma") && machine.has_isa("f16c"))) ||
                     (arm && !machine.has_isa("dotprod"));
@@ -50,15 +55,35 @@ void check_isa(const Machine& machine, const HardwareUse& use, std::vector<Findi
 }
 
 void check_load(const HardwareUse& use, std::vector<Finding>& findings) {
-  if (use.load_before.busy > kBusy)
+  if (use.load_before.busy > kBusy) {
+    // Who is alone on the machine takes it all; beside us they share it.
+    const double busy = use.others_busy > 0 ? use.others_busy : use.load_before.busy / 2;
     findings.push_back(
         finding("busy", Severity::warning, "other processes keep the processors busy, and all figures suffer from it",
                 fmt::format("{:.0f} % of all CPU time was used before anything was measured", 100 * use.load_before.busy),
-                std::min(1 / std::max(1 - use.load_before.busy, 0.25) - 1, 3.0), "top  # shows which"));
+                1 / std::max(1 - busy, 0.25) - 1, "top  # shows which"));
+  }
   if (use.load_during.steal > 0.05)
     findings.push_back(finding("cpu-steal", Severity::warning, "the hypervisor gives processor time of this machine to others",
                                fmt::format("{:.0f} % stolen while it was measured", 100 * use.load_during.steal),
                                1 / (1 - std::min(use.load_during.steal, 0.75)) - 1, ""));
+}
+
+// What is loaded once and stays in memory needs no fast disk; waiting a minute for it is another matter.
+void check_disk(const HardwareUse& use, std::vector<Finding>& findings) {
+  if (use.file_read_gbps <= 0) return;
+  const double load_seconds = static_cast<double>(use.file_bytes) / (use.file_read_gbps * 1e9);
+  const bool is_slow = use.file_read_gbps < kSlowDisk, is_slower = use.file_read_gbps < use.disk_read_gbps / 2;
+  if (load_seconds < kLoadSeconds || !(is_slow || is_slower)) return;
+  std::string evidence =
+      fmt::format("{:.3f} GB/s: {:.0f} s for the {} of the file", use.file_read_gbps, load_seconds, format_bytes(use.file_bytes));
+  if (use.disk_read_gbps > 0) evidence += fmt::format("; lupo hardware measured {:.2f} GB/s", use.disk_read_gbps);
+  findings.push_back(
+      finding("slow-disk", Severity::warning, "the model's file lies on a slow disk: loading it takes long", std::move(evidence),
+              std::max(0.0, use.disk_read_gbps / use.file_read_gbps - 1),
+              fmt::format("cp {} FOLDER  # on a faster disk; lupo hardware --disk FOLDER measures one", use.model)));
+  findings.back().limits = false;
+  findings.back().gain_of = "loading";
 }
 
 }  // namespace
@@ -75,6 +100,7 @@ std::vector<Finding> check_hardware(const Machine& machine, const HardwareUse& u
   check_governor(machine, findings);
   check_isa(machine, use, findings);
   check_load(use, findings);
+  check_disk(use, findings);
   const double roof = machine.measured.read_gbps;
   if (roof > 0 && use.decode_gbps >= kRoofReached * roof)
     findings.push_back(

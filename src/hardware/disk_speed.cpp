@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -85,13 +86,13 @@ int64_t write_noise(int fd, int64_t bytes_max) {
   return fdatasync(fd) == 0 ? bytes : -1;
 }
 
-double read_direct(int fd, int64_t bytes) {
+double read_direct(int fd, int64_t bytes, double seconds_max) {
   std::atomic<int64_t> next{0}, done{0};
   std::atomic<bool> failed{false};
   const auto start = Clock::now();
   ThreadPool(kReaders).run([&](int) {
     const Block block = allocate_block();
-    while (block && !failed && seconds_since(start) < kReadSeconds) {
+    while (block && !failed && seconds_since(start) < seconds_max) {
       const int64_t at = next.fetch_add(kBlockBytes);
       if (at >= bytes) return;
       if (pread(fd, block.get(), kBlockBytes, at) != kBlockBytes) failed = true;
@@ -104,7 +105,7 @@ double read_direct(int fd, int64_t bytes) {
 }  // namespace
 
 Result<double> measure_disk_read_gbps(const std::string& folder, int64_t bytes_max) {
-  struct statvfs space{};
+  struct statvfs space {};
   if (statvfs(folder.c_str(), &space) != 0) return unmeasured(folder, "no file system can be asked", errno);
   const int64_t free_bytes = static_cast<int64_t>(space.f_bavail) * static_cast<int64_t>(space.f_frsize);
   const int64_t bytes_wanted = std::min(bytes_max, free_bytes / 4) / kBlockBytes * kBlockBytes;
@@ -115,8 +116,19 @@ Result<double> measure_disk_read_gbps(const std::string& folder, int64_t bytes_m
   const int64_t bytes = write_noise(file.fd, bytes_wanted);
   if (bytes <= 0) return unmeasured(folder, "the file cannot be written", errno);
   posix_fadvise(file.fd, 0, bytes, POSIX_FADV_DONTNEED);
-  const double gbps = read_direct(file.direct, bytes);
+  const double gbps = read_direct(file.direct, bytes, kReadSeconds);
   if (gbps <= 0) return unmeasured(folder, "the file cannot be read past the cache", 0);
+  return gbps;
+}
+
+double measure_file_read_gbps(const std::string& path, double seconds) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return 0;
+  struct stat status {};
+  const bool is_file = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  const int64_t bytes = is_file ? status.st_size / kBlockBytes * kBlockBytes : 0;
+  const double gbps = bytes > 0 ? read_direct(fd, bytes, seconds) : 0;
+  close(fd);
   return gbps;
 }
 

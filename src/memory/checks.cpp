@@ -7,7 +7,8 @@
 namespace lupo {
 namespace {
 
-constexpr double kQ8Bits = 8.5;  // of a value in q8_0, scale included
+constexpr double kQ8Bits = 8.5;     // of a value in q8_0, scale included
+constexpr int64_t kAnswersMin = 3;  // fewer tell no habit
 
 Finding finding(std::string code, Severity severity, std::string what, std::string evidence, double gain, std::string fix) {
   return {Layer::memory, std::move(code), severity, std::move(what), std::move(evidence), gain, std::move(fix)};
@@ -23,6 +24,29 @@ void check_cache(const MemoryUse& use, const std::string& model, std::vector<Fin
                           format_bytes(use.bytes_per_token), use.n_ctx),
               use.q8_cache_gain > 0 ? use.q8_cache_gain : (weights + kv) / (weights + kv * kQ8Bits / use.kv_bits) - 1,
               fmt::format("lupo run {} --kv-type q8_0", model)));
+}
+
+// Pages of the cache that no token reached cost address space and plans, not memory: of interest where memory is what is short.
+void check_context(const Ram& ram, const MemoryUse& use, const std::string& model, std::vector<Finding>& findings) {
+  if (use.n_answers < kAnswersMin || use.freed_bytes < use.bytes.total() / 20) return;
+  const bool is_much = use.freed_bytes > ram.available_bytes / 4;
+  findings.push_back(
+      finding("context-unused", is_much ? Severity::warning : Severity::info,
+              "the context is far longer than what is used of it: the memory planned for it is nobody's else meanwhile",
+              fmt::format("the longest of the last {} answers took {} of {} tokens; {} would do and need {} less", use.n_answers,
+                          use.n_used_max, use.n_ctx, use.n_ctx_enough, format_bytes(use.freed_bytes)),
+              0, fmt::format("lupo run {} --ctx {}", model, use.n_ctx_enough)));
+  findings.back().limits = is_much;
+  findings.back().freed_bytes = use.freed_bytes;
+}
+
+// A file's pages that the system took back.
+void check_faults(const MemoryUse& use, const std::string& model, std::vector<Finding>& findings) {
+  if (use.major_faults == 0) return;
+  findings.push_back(finding("reread-from-disk", Severity::warning,
+                             "pages of the weights came from the disk again while the model ran: memory does not keep them",
+                             fmt::format("{} major faults in a run of moments", use.major_faults), use.undisturbed_gain,
+                             fmt::format("ps aux --sort -rss | head  # end what takes the memory, or: lupo plan {}", model)));
 }
 
 }  // namespace
@@ -55,6 +79,8 @@ std::vector<Finding> check_memory(const Machine& machine, const MemoryUse& use, 
         finding("context-cut", Severity::warning, "the free memory holds less than the context the model was trained for",
                 fmt::format("{} of {} tokens", use.n_ctx, use.n_ctx_train), 0, fmt::format("lupo run {} --kv-type q8_0", model)));
   check_cache(use, model, findings);
+  check_context(ram, use, model, findings);
+  check_faults(use, model, findings);
   return findings;
 }
 

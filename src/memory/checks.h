@@ -19,11 +19,19 @@ struct MemoryUse {
   bool ctx_asked = false;       // the user chose n_ctx
   int64_t bytes_per_token = 0;  // weights read for a decoded token
   double kv_bits = 16;          // of a cached value
-  double q8_cache_gain =
-      0;  // relative gain of decode speed with a full cache of q8_0, predicted by planning again; 0 = not known
+  // Relative gain of decode speed with a full cache of q8_0, predicted by planning again; 0 = not known.
+  double q8_cache_gain = 0;
+  // Of the last answers of this model: how many, and tokens of the longest. The context that would have done for them, and what
+  // it would free, planned; 0: hardly less would do.
+  int64_t n_answers = 0, n_used_max = 0;
+  int64_t n_ctx_enough = 0, freed_bytes = 0;
+  // Of the run: pages that came from the disk although they had been read, and what such pages cost beside what was predicted.
+  int64_t major_faults = 0;
+  double undisturbed_gain = 0;
 };
 
-// Codes: does-not-fit, swapping, memory-tight, context-cut, cache-heavy. `model` is for the commands.
+// Codes: does-not-fit, swapping, memory-tight, context-cut, context-unused, cache-heavy, reread-from-disk. `model` is for the
+// commands.
 std::vector<Finding> check_memory(const Machine& machine, const MemoryUse& use, const std::string& model);
 
 }  // namespace lupo

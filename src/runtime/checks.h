@@ -22,11 +22,21 @@ struct RuntimeUse {
   // threads as are of use, with activations of 8 bits. 0 = none, or not known.
   double f16_cache_gain = 0, usable_threads_gain = 0, eight_bits_gain = 0;
   bool is_debug_build = false;  // of lupo itself
+  // Of the last answers of this model. `short`: with the context in use, refused or cut, the longest's tokens beside them.
+  int64_t n_answers = 0, n_short = 0, n_ctx_short = 0, n_used_max = 0;
+  // Turns of conversations: tokens that were in the cache, that were kept, and of the prompt, means; why the template's text
+  // differs from what it was a turn before, "" where it does not; how much sooner the first token would come.
+  int64_t n_turns = 0;
+  double n_held = 0, n_reused = 0;
+  std::string template_changes{};
+  double first_token_gain = 0;
+  int64_t n_drafted = 0;        // answers with a draft model
+  double draft_gain = 1;        // of decode speed by it
   std::string where_time_goes;  // "linear Q4_1 61 %, attend 20 %"
 };
 
 // Codes: debug-build, eight-bit-activations, backend-ref, threads-too-many, threads-too-few, kv-f32, context-beyond-training,
-// below-roof. `model` is for the commands.
+// context-too-small, prefix-cache-missed, draft-slows, below-roof. `model` is for the commands.
 std::vector<Finding> check_runtime(const Machine& machine, const RuntimeUse& use, const std::string& model);
 
 }  // namespace lupo

@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   EngineOptions engine;
-  std::string url;
+  std::string url, chat_template;
   bool json = false;
 };
 
@@ -47,6 +47,7 @@ Result<void> run(const Options& options) {
     TRY_ASSIGN(request.runtime, runtime_options(options.engine));
   }
   TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
+  request.chat_template = options.chat_template;
   request.isa = isa.in_use;
   request.isa_best = isa.best;
   TRY_ASSIGN(const Diagnosis diagnosis, diagnose(real_env(), request));
@@ -62,6 +63,7 @@ Verb add_doctor(CLI::App& root) {
   add_engine_options(*app, options->engine);
   app->get_option("--model")->required(false);
   app->add_option("--url", options->url, "of an Ollama, llama-server or OpenAI-compatible server; MODEL is then its name there");
+  app->add_option("--chat-template", options->chat_template, "to look at: a built-in name or a file; the model's own without");
   app->add_flag("--json", options->json, "one JSON value");
   return {app, [options] { return run(*options); }};
 }
