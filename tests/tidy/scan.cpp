@@ -90,17 +90,25 @@ int line_of(const std::string& code, size_t at) {
 
 }  // namespace
 
-std::string blank_comments_and_literals(std::string_view text) {
+namespace {
+
+std::string blank(std::string_view text, bool with_literals) {
   std::string code(text);
   for (size_t i = 0; i < text.size();) {
     const size_t end = end_of_hidden(text, i);
-    for (size_t j = i; j < end; ++j) {
+    const bool blanks = with_literals || text[i] == '/';  // of what is hidden only a comment begins with it
+    for (size_t j = i; j < end && blanks; ++j) {
       if (code[j] != '\n') code[j] = ' ';
     }
     i = std::max(end, i + 1);
   }
   return code;
 }
+
+}  // namespace
+
+std::string blank_comments_and_literals(std::string_view text) { return blank(text, true); }
+std::string blank_comments(std::string_view text) { return blank(text, false); }
 
 std::vector<Function> find_functions(const std::string& original) {
   std::string code = original;

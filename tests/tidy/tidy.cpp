@@ -185,6 +185,7 @@ std::vector<Complaint> check_tree(const fs::path& root) {
     check_code(source, complaints);
   }
   check_entries(root, complaints);
+  check_codes(sources, complaints);
   return complaints;
 }
 

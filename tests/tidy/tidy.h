@@ -33,6 +33,9 @@ Source make_source(std::string path, std::string text);
 // `text` with comments, string and character literals replaced by blanks; newlines stay. C++ only.
 std::string blank_comments_and_literals(std::string_view text);
 
+// `text` with comments alone replaced by blanks.
+std::string blank_comments(std::string_view text);
+
 struct Function {
   std::string head;  // what stands before its opening brace, blanks squeezed
   int first_line;    // of the head
@@ -58,6 +61,16 @@ void check_layers(const Layers& layers, const std::vector<Source>& sources, std:
 void check_text(const Source& source, std::vector<Complaint>& complaints);  // tabs, last newline, left-over marks, columns
 void check_code(const Source& source, std::vector<Complaint>& complaints);  // lengths, banned calls, system headers, header form
 void check_entries(const std::filesystem::path& root, std::vector<Complaint>& complaints);  // what each verb, type, … must have
+
+// What src/cli/codes explains against the codes that the other sources of src/ make: each way, what is missing is named with the
+// file to add it to. A code is a literal that stands
+//   - behind a layer: fail(Layer::memory, "does-not-fit", …), {Layer::model, "base-model", …}, both ends of `? "a" : "b"`;
+//   - behind `.code =`, with the layer of a `.layer =` in the same braces, or with none;
+//   - where a wrapper wants it: a function or lambda that hands a parameter on to such a place. Its calls are looked up in its
+//   file,
+//     or in all files when it stands in a header, so that nothing has to be registered. What cannot be followed is a complaint.
+// A code that a source compares with (`.code == "…"`) must be an explained one.
+void check_codes(const std::vector<Source>& sources, std::vector<Complaint>& complaints);
 
 // All rules over the tree at `root`.
 std::vector<Complaint> check_tree(const std::filesystem::path& root);

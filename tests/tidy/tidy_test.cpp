@@ -172,5 +172,61 @@ TEST(TidyEntries, EachEntryWantsItsTests) {
   std::filesystem::remove_all(root);
 }
 
+// What check_codes says of sources beside a registry of memory/a, memory/b and fast.
+std::vector<std::string> codes_of(const std::string& text, const std::string& more = "", const char* path = "src/a/x.cpp") {
+  const std::vector<Source> sources = {
+      make_source("src/cli/codes/memory.inc",
+                  "// {Layer::memory, \"no\",\n{Layer::memory, \"a\", 1},\n{Layer::memory,\n \"b\", 1},\n"),
+      make_source("src/cli/codes/no_layer.inc", "{std::nullopt, \"fast\", 1},\n"), make_source(path, text),
+      make_source("src/b/y.cpp", more + "\nauto f() { return fail(Layer::memory, \"b\", w, f); } V v{.code = \"fast\"};\n")};
+  std::vector<Complaint> complaints;
+  check_codes(sources, complaints);
+  return words(complaints);
+}
+
+TEST(TidyCodes, FindsThemWhereverTheyAreWritten) {
+  for (const char* made :
+       {"auto f() { return fail(Layer::memory,\n // or \"z\"\n  \"a\", \"what, \\\"z\\\"\", \"fix\"); }\n",
+        "Error f() { return Error{Layer::memory, \"a\", {}, {}}; }\n",
+        "auto f() { return fail(Layer::memory, x == \"z\" ? \"a\" : \"b\", w, f); }\n",
+        "V f() { return {.as = 1, .layer = Layer::memory, .code = \"a\", .what = g(\"z\")}; }\n",
+        "void f(E& e) { e.code = \"a\"; }\n", "void f(Layer layer) { fail(layer, \"a\", w, f); }\n",
+        "F finding(std::string code, int s) {\n return {Layer::memory, std::move(code), s};\n}\nauto f() { return "
+        "finding(\n\"a\", 1); }\n",
+        "E R::fault(int n, std::string_view code) const { return fail(Layer::memory, std::string(code), n); }\n"
+        "auto f() { return fault(g(1, \"z\"), \"a\"); }\n",
+        "void f() { const auto put = [&](double x, const char* code) { v.push_back({Layer::memory, code, 1}); };\n put(1, "
+        "\"a\"); }\n",
+        "E one(std::string code) { return fail(Layer::memory, code, w); }\nE two(std::string name) { return one(name); }\n"
+        "auto f() { return two(\"a\"); }\n"})
+    EXPECT_THAT(codes_of(made), IsEmpty()) << made;
+  EXPECT_THAT(codes_of("inline E bad(std::string code) { return fail(Layer::memory, code, w); }\n",
+                       "auto g() { return bad(\"a\"); }\n", "src/a/x.h"),
+              IsEmpty());
+}
+
+TEST(TidyCodes, NamesWhatIsMissingAndTheFileToAddItTo) {
+  const std::string a = "auto f() { return fail(Layer::memory, \"a\", w, f); }\n";
+  EXPECT_THAT(codes_of(a + "auto g() { return fail(Layer::model,\n\"new\", w, f); }\n"),
+              ElementsAre("src/a/x.cpp:3: [codes] model/new is not explained: add it to src/cli/codes/model.inc"));
+  EXPECT_THAT(codes_of(a + "V v{.code = \"slow\"};\n"),
+              ElementsAre("src/a/x.cpp:2: [codes] slow is not explained: add it to src/cli/codes/no_layer.inc"));
+  EXPECT_THAT(codes_of("int f();\n"),
+              ElementsAre("src/cli/codes/memory.inc:2: [codes] memory/a is explained, but no source makes it"));
+  EXPECT_THAT(codes_of(a + "bool g(E e) { return e.code == \"c\"; }\n"),
+              ElementsAre("src/a/x.cpp:2: [codes] compared with c, which is no code"));
+}
+
+TEST(TidyCodes, SaysWhatItCannotFollowAndLeavesNumbersAlone) {
+  const std::string a = "auto f() { return fail(Layer::memory, \"a\", w, f); }\n";
+  for (const char* hidden : {"auto g() { const auto code = pick(); return fail(Layer::memory, code, w, f); }\n",
+                             "auto g() { return fail(Layer::memory, pick(1), w, f); }\n",
+                             "auto g() { return fail(Layer::memory, other.code, w, f); }\n"})
+    EXPECT_THAT(codes_of(a + hidden), ElementsAre(testing::HasSubstr("cannot be told"))) << hidden;
+  EXPECT_THAT(codes_of(a + "V g() { const double share = 1; return {{Layer::memory, share, t}, {Layer::model, 0, t}, "
+                           "{Layer::model, e.x, t}}; }\n"),
+              IsEmpty());
+}
+
 }  // namespace
 }  // namespace lupo::tidy

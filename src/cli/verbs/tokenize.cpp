@@ -69,7 +69,7 @@ Result<void> run(const Options& options) {
     TRY_ASSIGN(text, read_input(options.file, "-f"));
   }
   if (static_cast<int64_t>(text.size()) > kTextBytesMax) {
-    return fail(Layer::runtime, "text-too-long",
+    return fail(Layer::cli, "file-too-large",
                 fmt::format("the text has {}; at most {} are taken at once", format_bytes(static_cast<int64_t>(text.size())),
                             format_bytes(kTextBytesMax)),
                 "split the file");
