@@ -124,7 +124,10 @@ MemoryUse memory_use(const Seen& seen) {
                 .kv_bits = kv_bits(seen.request.runtime),
                 .q8_cache_gain = seen.gains.q8_cache,
                 .undisturbed_gain = seen.undisturbed_gain()};
-  if (seen.circumstances.read_the_disk()) use.major_faults = seen.circumstances.major_faults;
+  if (seen.circumstances.read_the_disk()) {
+    use.major_faults = seen.circumstances.major_faults;
+    use.disk_bytes = seen.circumstances.disk_bytes;
+  }
   add_context_use(seen, use);
   if (exam.fits) return use;
   if (const auto fitting = what_fits(seen.model, seen.machine, seen.request.runtime, exam.n_ctx); !fitting.empty())

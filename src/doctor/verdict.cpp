@@ -14,7 +14,8 @@ constexpr double kAtTheWall = 0.85;  // of the read bandwidth: nothing but fewer
 constexpr double kOthersBusy = 0.10, kSteal = 0.05;
 constexpr double kSlower = 0.80;      // of a rate when it was calibrated
 constexpr double kFaultShare = 0.02;  // of a run's time, at kDiskFault each
-constexpr double kDiskFault = 1e-4;   // seconds: a page from a good disk
+constexpr double kDiskFault = 1e-4;   // seconds: the first byte from a good disk
+constexpr double kDiskRate = 2e9;     // bytes a second: the others
 
 PhaseVerdict broken(Layer layer, std::string code, std::string what, std::string fix) {
   return {.as_predicted = false, .layer = layer, .code = std::move(code), .what = std::move(what), .fix = std::move(fix)};
@@ -24,7 +25,7 @@ PhaseVerdict broken(Layer layer, std::string code, std::string what, std::string
 PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, const std::string& model) {
   if (c.read_the_disk())
     return broken(Layer::memory, "reread-from-disk",
-                  fmt::format("{} pages came from the disk again: the weights do not stay in memory", c.major_faults),
+                  fmt::format("{} came from the disk again: the weights do not stay in memory", format_bytes(c.disk_bytes)),
                   "end other programs, or take a smaller quantization  # lupo plan says what fits");
   if (c.steal > kSteal)
     return broken(Layer::hardware, "cpu-steal",
@@ -50,7 +51,9 @@ PhaseVerdict explain(const Circumstances& c, const Calibration& calibration, con
 
 bool Circumstances::are_quiet() const { return others_busy <= kOthersBusy && steal <= kSteal && !read_the_disk(); }
 
-bool Circumstances::read_the_disk() const { return static_cast<double>(major_faults) * kDiskFault > kFaultShare * seconds; }
+bool Circumstances::read_the_disk() const {
+  return static_cast<double>(major_faults) * kDiskFault + static_cast<double>(disk_bytes) / kDiskRate > kFaultShare * seconds;
+}
 
 Watch::Look Watch::look(const Env& env) {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
@@ -61,7 +64,9 @@ Watch::Watch(const Env& env) : env_(env), begin_(look(env)) {}
 
 Circumstances Watch::seen() const {
   const Look end = look(env_);
-  Circumstances c{.seconds = end.at_seconds - begin_.at_seconds, .major_faults = end.own.major_faults - begin_.own.major_faults};
+  Circumstances c{.seconds = end.at_seconds - begin_.at_seconds,
+                  .major_faults = end.own.major_faults - begin_.own.major_faults,
+                  .disk_bytes = end.own.disk_bytes - begin_.own.disk_bytes};
   if (!begin_.times || !end.times) return c;
   const CpuLoad load = load_between(*begin_.times, *end.times);
   const double ticks =

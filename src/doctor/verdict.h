@@ -17,7 +17,8 @@ struct Circumstances {
   double seconds = 0;
   double others_busy = 0;    // share of all processors' time that other processes had
   double steal = 0;          // that the hypervisor gave to other guests
-  int64_t major_faults = 0;  // of this process: pages that were read from the disk
+  int64_t major_faults = 0;  // of this process: that waited for the disk
+  int64_t disk_bytes = 0;    // that it read from disks
   double read_gbps = 0;      // of the mapped weights, right after; 0: not measured
   double f32_gmacs = 0;      // likewise
 

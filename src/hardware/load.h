@@ -16,7 +16,8 @@ std::optional<CpuTimes> read_cpu_times(const Env& env);
 // Of this process since it began (getrusage(2)).
 struct OwnUse {
   double ticks = 0;            // of processors' time, as CpuTimes counts
-  long long major_faults = 0;  // pages that had to come from the disk
+  long long major_faults = 0;  // that had to wait for the disk
+  long long disk_bytes = 0;    // read from disks, by such faults (many pages at once) or otherwise
 };
 OwnUse own_use();
 

@@ -42,11 +42,12 @@ void check_context(const Ram& ram, const MemoryUse& use, const std::string& mode
 
 // A file's pages that the system took back.
 void check_faults(const MemoryUse& use, const std::string& model, std::vector<Finding>& findings) {
-  if (use.major_faults == 0) return;
-  findings.push_back(finding("reread-from-disk", Severity::warning,
-                             "pages of the weights came from the disk again while the model ran: memory does not keep them",
-                             fmt::format("{} major faults in a run of moments", use.major_faults), use.undisturbed_gain,
-                             fmt::format("ps aux --sort -rss | head  # end what takes the memory, or: lupo plan {}", model)));
+  if (use.major_faults == 0 && use.disk_bytes == 0) return;
+  findings.push_back(finding(
+      "reread-from-disk", Severity::warning,
+      "pages of the weights came from the disk again while the model ran: memory does not keep them",
+      fmt::format("{} and {} major faults in a run of moments", format_bytes(use.disk_bytes), use.major_faults),
+      use.undisturbed_gain, fmt::format("ps aux --sort -rss | head  # end what takes the memory, or: lupo plan {}", model)));
 }
 
 }  // namespace

@@ -25,8 +25,8 @@ struct MemoryUse {
   // it would free, planned; 0: hardly less would do.
   int64_t n_answers = 0, n_used_max = 0;
   int64_t n_ctx_enough = 0, freed_bytes = 0;
-  // Of the run: pages that came from the disk although they had been read, and what such pages cost beside what was predicted.
-  int64_t major_faults = 0;
+  // Of the run: what came from the disk although it had been read, and the gain if it had not.
+  int64_t major_faults = 0, disk_bytes = 0;
   double undisturbed_gain = 0;
 };
 

@@ -176,7 +176,7 @@ TEST(Verdict, NamesTheLayer) {
   EXPECT_EQ(judged(100, 0.91, {}).code, "at-the-wall");
   EXPECT_EQ(judged(100, 0.91, {}).layer, Layer::hardware);
   EXPECT_EQ(judged(200, 0.5, {}).code, "faster");
-  const std::map<std::string, Circumstances> causes{{"reread-from-disk", {.seconds = 1, .major_faults = 1000}},
+  const std::map<std::string, Circumstances> causes{{"reread-from-disk", {.seconds = 1, .major_faults = 1000, .disk_bytes = 4'000'000}},
                                                     {"cpu-steal", {.seconds = 1, .steal = 0.2}},
                                                     {"busy", {.seconds = 1, .others_busy = 0.5}},
                                                     {"cores-slower", {.seconds = 1, .f32_gmacs = 40}},

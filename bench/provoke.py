@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""What lupo doctor must catch, provoked for real: each case is set up, named, mended as doctor says, and measured again.
+
+    bench/provoke.py --model MODEL.gguf --other MODEL.gguf             # is each case named?
+    bench/provoke.py --model MODEL.gguf --other MODEL.gguf --gains     # and is the gain of its fix as predicted? minutes, at rest
+    bench/provoke.py … --gains --write docs/doctor.md --only quota-below-cores,slow-disk
+
+MODEL should hold some hundred MB (what takes no time cannot be slowed), answer questions, and be labelled Q4_K_M while its rows are no
+multiple of 256: Qwen2.5-Coder-0.5B-Instruct is such a one. --other is a base model of another family, Gemma 3 270M. Cases that need cgroups, another user's memory or a pseudo-terminal say why where this system does not let them; such
+a case is left out, not passed. --write FILE replaces what stands between `<!-- provoked -->` and `<!-- /provoked -->` of FILE.
+
+Nothing but Python's own library is needed. Exit status: 0; 1 where a case was not named or, with --gains, at least a third of the
+gains lie outside of their intervals, which hold 80 of 100; 2 for wrong usage.
+"""
+import argparse
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from provoked import cases, table
+from provoked.lupo import Lupo
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--other", required=True)
+    parser.add_argument("--lupo", default=os.path.join(ROOT, "build", "release", "bin", "lupo"))
+    parser.add_argument("--coarse", help="a model of less than 3.5 bits a weight, for the case few-bits")
+    parser.add_argument("--debug-lupo", help="a lupo built by the preset dev, for the case debug-build")
+    parser.add_argument("--only", help="codes, with commas between")
+    parser.add_argument("--gains", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3, help="of each measurement, before and after in turns")
+    parser.add_argument("--write", metavar="FILE")
+    return parser.parse_args()
+
+
+def main():
+    args = options()
+    for path in (args.model, args.other, args.lupo):
+        if not os.path.isfile(path):
+            sys.exit(f"error: there is no {path}")
+    only = set(args.only.split(",")) if args.only else None
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="lupo-provoke-") as folder:
+        lupo = Lupo(args.lupo, folder)
+        if args.gains:
+            lupo.calibrate(args.model)
+        for case in cases.all_of(args, folder):
+            if only is None or case.code in only:
+                row = case.run(lupo, args.rounds if args.gains else 0)
+                print(table.line(row), flush=True)
+                rows.append(row)
+    if args.write:
+        table.write(args.write, rows)
+    return 1 if table.has_failed(rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
