@@ -31,7 +31,7 @@ struct PhaseRecord {
 
 // One answer: what it used of the context, and what of that was there already.
 struct AnswerRecord {
-  std::string model;     // see model_name_of
+  std::string model{};   // see model_name_of
   int64_t n_ctx = 0;     // tokens
   int64_t n_prompt = 0;  // more than n_ctx: it was refused
   int64_t n_held = 0;    // in the cache before, of the same conversation

@@ -61,8 +61,10 @@ TEST(HardwareChecks, LoadStealAndRoof) {
   use.decode_gbps = 15;
   const auto findings = check_hardware(recorded("xeon_2core"), use);
   EXPECT_THAT(codes(findings), ElementsAre("busy", "cpu-steal", "bandwidth-roof"));
-  EXPECT_NEAR(findings[0].gain, 1, 1e-9);
+  EXPECT_NEAR(findings[0].gain, 1 / 0.75 - 1, 1e-9) << "who had half of it alone has a quarter beside us";
   EXPECT_NEAR(findings[1].gain, 0.25, 1e-9);
+  use.others_busy = 0.5;
+  EXPECT_NEAR(check_hardware(recorded("xeon_2core"), use)[0].gain, 1, 1e-9) << "seen during the run";
   use = {};
   use.decode_gbps = 5;
   EXPECT_THAT(check_hardware(recorded("xeon_2core"), use), IsEmpty()) << "a quarter of the roof is not the roof";
@@ -125,6 +127,55 @@ TEST(MemoryChecks, HeavyCache) {
   EXPECT_THAT(check_memory(recorded("hybrid_intel"), use, "m"), IsEmpty());
 }
 
+TEST(MemoryChecks, AContextThatNobodyUses) {
+  MemoryUse use = memory_use();
+  use.n_answers = 5;
+  use.n_used_max = 300;
+  use.n_ctx_enough = 512;
+  use.freed_bytes = use.bytes.total() / 4;
+  const auto findings = check_memory(recorded("smt_desktop"), use, "m");
+  ASSERT_THAT(codes(findings), ElementsAre("context-unused"));
+  EXPECT_EQ(findings[0].severity, Severity::info) << "there is room for both";
+  EXPECT_FALSE(findings[0].limits);
+  EXPECT_EQ(findings[0].fix, "lupo run m --ctx 512");
+  EXPECT_EQ(findings[0].freed_bytes, use.freed_bytes);
+  Machine small = recorded("smt_desktop");
+  small.ram.available_bytes = use.bytes.total() + use.freed_bytes;
+  small.ram.available_bytes = 3 * use.freed_bytes;
+  EXPECT_EQ(check_memory(small, use, "m").back().severity, Severity::warning) << "memory is what is short";
+  use.n_answers = 2;
+  EXPECT_THAT(check_memory(recorded("smt_desktop"), use, "m"), IsEmpty()) << "two are no habit";
+}
+
+TEST(MemoryChecks, WeightsThatComeFromTheDiskAgain) {
+  MemoryUse use = memory_use();
+  use.disk_bytes = int64_t{100} << 20;
+  use.undisturbed_gain = 3;
+  const auto findings = check_memory(recorded("smt_desktop"), use, "m");
+  ASSERT_THAT(codes(findings), ElementsAre("reread-from-disk"));
+  EXPECT_EQ(findings[0].gain, 3);
+  EXPECT_THAT(findings[0].evidence, HasSubstr("100.0 MiB"));
+}
+
+TEST(HardwareChecks, SlowDisk) {
+  HardwareUse use;
+  use.file_bytes = int64_t{4} << 30;
+  use.file_read_gbps = 0.05;
+  use.disk_read_gbps = 1;
+  const auto findings = check_hardware(recorded("smt_desktop"), use);
+  ASSERT_THAT(codes(findings), ElementsAre("slow-disk"));
+  EXPECT_NEAR(findings[0].gain, 19, 1e-9);
+  EXPECT_EQ(findings[0].gain_of, "loading");
+  EXPECT_FALSE(findings[0].limits) << "once it is loaded the disk does not matter";
+  use.file_bytes = 1 << 20;
+  EXPECT_THAT(check_hardware(recorded("smt_desktop"), use), IsEmpty()) << "nobody waits for a moment";
+  use.file_bytes = int64_t{4} << 30;
+  use.file_read_gbps = 0.9;
+  EXPECT_THAT(check_hardware(recorded("smt_desktop"), use), IsEmpty());
+  use.file_read_gbps = 0;
+  EXPECT_THAT(check_hardware(recorded("smt_desktop"), use), IsEmpty()) << "not known";
+}
+
 RuntimeUse runtime_use(int n_threads) {
   RuntimeUse use;
   use.n_threads = n_threads;
@@ -162,6 +213,54 @@ TEST(RuntimeChecks, CacheTypeContextBackendRoof) {
   use = runtime_use(2);
   use.decode_gbps = 4;
   EXPECT_THAT(codes(check_runtime(machine, use, "m")), ElementsAre("below-roof"));
+}
+
+TEST(RuntimeChecks, AContextTooSmall) {
+  const Machine machine = recorded("smt_desktop", 40);
+  RuntimeUse use = runtime_use(8);
+  use.n_answers = 4;
+  use.n_short = 2;
+  use.n_ctx_short = 256;
+  use.n_used_max = 900;
+  const auto findings = check_runtime(machine, use, "m");
+  ASSERT_THAT(codes(findings), ElementsAre("context-too-small"));
+  EXPECT_EQ(findings[0].fix, "lupo run m --ctx 2048") << "a quarter more than the longest, a power of two";
+  EXPECT_THAT(findings[0].evidence, HasSubstr("2 of the last 4"));
+  use.n_used_max = 3500;
+  EXPECT_EQ(check_runtime(machine, use, "m")[0].fix, "lupo run m --ctx 4096") << "as trained";
+  use.n_used_max = 5000;
+  EXPECT_THAT(check_runtime(machine, use, "m")[0].fix, HasSubstr("more than 4096 tokens"));
+}
+
+TEST(RuntimeChecks, ACacheOfNoUse) {
+  const Machine machine = recorded("smt_desktop", 40);
+  RuntimeUse use = runtime_use(8);
+  use.n_turns = 3;
+  use.n_held = 1000;
+  use.n_reused = 900;
+  EXPECT_THAT(check_runtime(machine, use, "m"), IsEmpty());
+  use.n_reused = 10;
+  use.first_token_gain = 7;
+  const auto findings = check_runtime(machine, use, "m");
+  ASSERT_THAT(codes(findings), ElementsAre("prefix-cache-missed"));
+  EXPECT_EQ(findings[0].gain_of, "first token");
+  EXPECT_EQ(findings[0].gain, 7);
+  use.n_turns = 2;
+  EXPECT_THAT(check_runtime(machine, use, "m"), IsEmpty()) << "two turns tell nothing";
+  use.template_changes = "the template writes the time";
+  EXPECT_THAT(codes(check_runtime(machine, use, "m")), ElementsAre("prefix-cache-missed")) << "a template tells it at once";
+}
+
+TEST(RuntimeChecks, ADraftThatSlows) {
+  const Machine machine = recorded("smt_desktop", 40);
+  RuntimeUse use = runtime_use(8);
+  use.n_drafted = 2;
+  use.draft_gain = 0.8;
+  const auto findings = check_runtime(machine, use, "m");
+  ASSERT_THAT(codes(findings), ElementsAre("draft-slows"));
+  EXPECT_NEAR(findings[0].gain, 0.25, 1e-9);
+  use.draft_gain = 1.2;
+  EXPECT_THAT(check_runtime(machine, use, "m"), IsEmpty());
 }
 
 TEST(QuantizationChecks, BitsAndGain) {

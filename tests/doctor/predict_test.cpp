@@ -1,5 +1,7 @@
 // Predictions: their formula, the calibration they rest on, the history that narrows them, the verdict after a run.
 #include "doctor/predict.h"
+#include "doctor/gains.h"
+#include "doctor/habits.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -166,6 +168,76 @@ TEST(History, DamageIsAnError) {
   EXPECT_EQ(History::open("/proc/none/history.db").error().code, "history");
 }
 
+TEST(History, KeepsAnswers) {
+  const TestFolder folder;
+  Result<History> history = History::open(folder.path("history.db"));
+  ASSERT_TRUE(history);
+  EXPECT_TRUE(history->last_answers("a", 10)->empty());
+  for (int64_t i = 1; i <= 5; ++i)
+    ASSERT_TRUE(history->add(AnswerRecord{.model = i == 3 ? "b" : "a", .n_ctx = 64, .n_prompt = i}));
+  ASSERT_TRUE(history->add(AnswerRecord{.model = "a",
+                                        .n_ctx = 128,
+                                        .n_prompt = 20,
+                                        .n_held = 12,
+                                        .n_reused = 11,
+                                        .n_generated = 7,
+                                        .is_cut = true,
+                                        .proposer = "draft",
+                                        .speculation_gain = 0.5}));
+  const std::vector<AnswerRecord> answers = *history->last_answers("a", 3);
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_EQ(answers[0].n_ctx, 128);
+  EXPECT_EQ(answers[0].n_held, 12);
+  EXPECT_EQ(answers[0].n_reused, 11);
+  EXPECT_EQ(answers[0].n_generated, 7);
+  EXPECT_TRUE(answers[0].is_cut);
+  EXPECT_EQ(answers[0].proposer, "draft");
+  EXPECT_EQ(answers[0].speculation_gain, 0.5);
+  EXPECT_EQ(answers[2].n_prompt, 4);
+}
+
+TEST(Habits, OfTheLastAnswers) {
+  EXPECT_EQ(habits_of(std::span<const AnswerRecord>{}).n_answers, 0);
+  const std::vector<AnswerRecord> answers{
+      {.n_ctx = 256, .n_prompt = 300},  // refused
+      {.n_ctx = 256, .n_prompt = 100, .n_held = 80, .n_reused = 20, .n_generated = 156, .is_cut = true},
+      {.n_ctx = 256,
+       .n_prompt = 60,
+       .n_held = 100,
+       .n_reused = 40,
+       .n_generated = 9,
+       .proposer = "draft",
+       .speculation_gain = 0.5},
+      {.n_ctx = 64, .n_prompt = 70, .proposer = "draft", .speculation_gain = 2},  // another context: no longer in use
+      {.n_ctx = 256, .n_prompt = 5, .proposer = "ngram", .speculation_gain = 9}};
+  const Habits habits = habits_of(answers);
+  EXPECT_EQ(habits.n_answers, 5);
+  EXPECT_EQ(habits.n_used_max, 300);
+  EXPECT_EQ(habits.n_ctx, 256);
+  EXPECT_EQ(habits.n_short, 2);
+  EXPECT_EQ(habits.n_turns, 2);
+  EXPECT_DOUBLE_EQ(habits.n_held, 70) << "of more than the prompt nothing more could be kept";
+  EXPECT_DOUBLE_EQ(habits.n_reused, 30);
+  EXPECT_EQ(habits.n_drafted, 2);
+  EXPECT_DOUBLE_EQ(habits.draft_gain, 1);
+}
+
+TEST(Gains, AreBracketed) {
+  std::vector<Finding> findings(3);
+  findings[0].gain = 0.5;
+  findings[2].gain = 1, findings[2].gain_low = 0.9, findings[2].gain_high = 1.1;
+  bracket_gains(findings, 0);
+  EXPECT_LT(findings[0].gain_low, 0.5);
+  EXPECT_GT(findings[0].gain_low, 0.2);
+  EXPECT_GT(findings[0].gain_high, 0.5);
+  EXPECT_EQ(findings[1].gain_high, 0) << "none is none";
+  EXPECT_EQ(findings[2].gain_low, 0.9) << "who knows better is left alone";
+  std::vector<Finding> noisy(1);
+  noisy[0].gain = 0.5;
+  bracket_gains(noisy, 0.3);
+  EXPECT_GT(noisy[0].gain_high, findings[0].gain_high);
+}
+
 PhaseVerdict judged(double measured, double roof_fraction, const Circumstances& circumstances) {
   const Calibration calibration{.file_gbps = 30, .f32_gmacs = 80};
   return judge({interval_of(100, {0, 0.1}), measured, roof_fraction}, circumstances, calibration, "m.gguf");
@@ -176,12 +248,13 @@ TEST(Verdict, NamesTheLayer) {
   EXPECT_EQ(judged(100, 0.91, {}).code, "at-the-wall");
   EXPECT_EQ(judged(100, 0.91, {}).layer, Layer::hardware);
   EXPECT_EQ(judged(200, 0.5, {}).code, "faster");
-  const std::map<std::string, Circumstances> causes{{"reread-from-disk", {.seconds = 1, .major_faults = 1000, .disk_bytes = 4'000'000}},
-                                                    {"cpu-steal", {.seconds = 1, .steal = 0.2}},
-                                                    {"busy", {.seconds = 1, .others_busy = 0.5}},
-                                                    {"cores-slower", {.seconds = 1, .f32_gmacs = 40}},
-                                                    {"memory-slower", {.seconds = 1, .read_gbps = 10}},
-                                                    {"slower", {.seconds = 1, .read_gbps = 30, .f32_gmacs = 80}}};
+  const std::map<std::string, Circumstances> causes{
+      {"reread-from-disk", {.seconds = 1, .major_faults = 1000, .disk_bytes = 4'000'000}},
+      {"cpu-steal", {.seconds = 1, .steal = 0.2}},
+      {"busy", {.seconds = 1, .others_busy = 0.5}},
+      {"cores-slower", {.seconds = 1, .f32_gmacs = 40}},
+      {"memory-slower", {.seconds = 1, .read_gbps = 10}},
+      {"slower", {.seconds = 1, .read_gbps = 30, .f32_gmacs = 80}}};
   for (const auto& [code, circumstances] : causes) {
     const PhaseVerdict verdict = judged(50, 0.3, circumstances);
     EXPECT_EQ(verdict.code, code);
