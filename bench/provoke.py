@@ -5,9 +5,11 @@
     bench/provoke.py --gains     # and is the gain of its fix as predicted? minutes, at rest
     bench/provoke.py --gains --write docs/doctor.md --only quota-below-cores,slow-disk --model MODEL.gguf
 
-The models are two of those that scripts/fetch-models.sh fetches. Another MODEL should hold some hundred MB (what takes no time cannot be slowed), answer questions, and be labelled Q4_K_M while its rows are no
-multiple of 256: Qwen2.5-Coder-0.5B-Instruct is such a one. --other is a base model of another family, Gemma 3 270M. Cases that need cgroups, another user's memory or a pseudo-terminal say why where this system does not let them; such
-a case is left out, not passed. --write FILE replaces what stands between `<!-- provoked -->` and `<!-- /provoked -->` of FILE.
+The models are two of those that scripts/fetch-models.sh fetches. Another MODEL should hold some hundred MB (what takes no time cannot
+be slowed), answer questions, and be labelled Q4_K_M while its rows are no multiple of 256, as Qwen2.5-Coder-0.5B-Instruct is; --other
+is a base model of another family, Gemma 3 270M. Cases that need cgroups, root or a pseudo-terminal say why where this system does not
+let them; such a case is left out, not passed. --write FILE replaces what stands between `<!-- provoked -->` and `<!-- /provoked -->`
+of FILE.
 
 Nothing but Python's own library is needed. Exit status: 0; 1 where a case was not named or, with --gains, at least a third of the
 gains lie outside of their intervals, which hold 80 of 100; 2 for wrong usage.
