@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "cli/model_facts.h"
 #include "doctor/json.h"
+#include "quant/checks.h"
 
 namespace lupo::cli {
 namespace {
@@ -64,13 +65,20 @@ Json to_json(const PointOn& point) {
 
 }  // namespace
 
-Result<PlanOn> plan_on(const std::string& description, const Machine& machine, const std::string& path, const Model& model,
-                       RuntimeOptions options) {
-  PlanOn plan{.path = path, .machine = description, .nominal = nominal_of(machine), .points = {}, .facts = model.facts()};
+Result<PlanOn> plan_on(const std::string& description, const Machine& machine, const GivenModel& given, RuntimeOptions options) {
+  const Model& model = given.model;
+  PlanOn plan{.path = given.path,
+              .machine = description,
+              .remote = given.remote,
+              .file_bytes = model.file().file_bytes(),
+              .nominal = nominal_of(machine),
+              .points = {},
+              .facts = model.facts()};
   for (int64_t n_ctx : contexts(model, options)) {
     options.n_ctx = n_ctx;
     // A machine without figures: nothing is cut, placing decides what fits.
     TRY_ASSIGN(const Preview shown, preview(model, Machine{}, options));
+    plan.bits_per_weight = bits_per_weight(matrix_bytes_by_type(shown.graph));
     PointOn point{.n_ctx = n_ctx,
                   .bytes = shown.plan.bytes,
                   .placement = place(shown.graph, shown.plan.bytes, plan.nominal.rooms),
@@ -99,6 +107,7 @@ void print(const PlanOn& plan) {
         point.speeds && !point.speeds->prediction.decode.empty() ? in_words(point.speeds->prediction.decode.front().tps) : "–",
         point.speeds ? fmt::format("{:.0f}", point.speeds->ceiling_tps) : "–",
         point.placement.fits ? where(point.placement) + " (" + flags(point.placement) + ")" : "does not fit");
+  if (plan.remote) print(*plan.remote);
   const auto told = std::ranges::find_if(plan.points, [](const PointOn& p) { return p.speeds.has_value(); });
   if (told == plan.points.end()) {
     fmt::print("\nno speed: {}\n", std::ranges::any_of(plan.points, [](const PointOn& p) { return p.placement.fits; })
@@ -121,6 +130,7 @@ Json to_json(const PlanOn& plan) {
                {"gpu_gbps", plan.nominal.gpu_gbps},
                {"ram_gbps", plan.nominal.ram_gbps},
                {"basis", plan.nominal.basis}};
+  if (plan.remote) json["source"] = to_json(*plan.remote);
   add_facts(plan.facts, json);
   json["contexts"] = Json::array();
   for (const PointOn& point : plan.points) json["contexts"].push_back(to_json(point));

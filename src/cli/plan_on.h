@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/given_model.h"
 #include "doctor/nominal.h"
 #include "runtime/runtime.h"
 
@@ -20,14 +21,16 @@ struct PointOn {
 };
 struct PlanOn {
   std::string path, machine;  // the machine as it was described
+  std::optional<RemoteSource> remote;
+  int64_t file_bytes = 0;
+  double bits_per_weight = 0;
   NominalMachine nominal;
   std::vector<PointOn> points;  // 4096, 8192, … up to the trained context, or the one asked for
   ModelFacts facts;
 };
 
 // options.n_ctx 0: every context; else that one.
-Result<PlanOn> plan_on(const std::string& description, const Machine& machine, const std::string& path, const Model& model,
-                       RuntimeOptions options);
+Result<PlanOn> plan_on(const std::string& description, const Machine& machine, const GivenModel& given, RuntimeOptions options);
 
 void print(const PlanOn& plan);
 nlohmann::ordered_json to_json(const PlanOn& plan);

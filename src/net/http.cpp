@@ -1,6 +1,5 @@
 #include "net/http.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "base/printable.h"
 #include "base/units.h"
+#include "net/curl.h"
 
 namespace lupo {
 namespace {
@@ -28,7 +28,7 @@ std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
 }
 
 std::unexpected<Error> bad_url(std::string_view text, std::string_view why) {
-  return fail(Layer::cli, "bad-url", fmt::format("--url {}: {}", printable(text, 200), why),
+  return fail(Layer::cli, "bad-url", fmt::format("address {}: {}", printable(text, 200), why),
               "lupo doctor --url http://127.0.0.1:11434  # Ollama; llama-server: http://127.0.0.1:8080");
 }
 
@@ -94,10 +94,20 @@ Result<Url> parse_url(std::string_view text) {
   return url;
 }
 
-struct HttpClient::Handle {
-  CURL* curl = curl_easy_init();
-  ~Handle() { curl_easy_cleanup(curl); }
-};
+void prepare(CURL* curl, const std::string& address, double seconds, char* detail) {
+  curl_easy_reset(curl);  // keeps the connection
+  curl_easy_setopt(curl, CURLOPT_URL, address.c_str());
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, nullptr);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(1e3 * std::min(kConnectSeconds, seconds)));
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(1e3 * seconds));
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+}
+
+struct HttpClient::Handle : CurlHandle {};
 
 HttpClient::HttpClient(Url url, double seconds_max)
     : url_(std::move(url)), seconds_max_(seconds_max), handle_(std::make_unique<Handle>()) {}
@@ -120,21 +130,12 @@ Result<HttpAnswer> HttpClient::perform(const std::string& path, const std::strin
   CURL* curl = handle_->curl;
   const std::string address = url_.base + path;
   if (!curl) return fail(Layer::memory, "out-of-memory", "libcurl could not start", "end other programs");
-  curl_easy_reset(curl);  // keeps the connection
   Exchange exchange{limits, on_part};
   char detail[CURL_ERROR_SIZE] = "";
-  curl_easy_setopt(curl, CURLOPT_URL, address.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  prepare(curl, address, limits.seconds, detail);
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
-  curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, nullptr);  // no decompression: a few bytes could become many
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(1e3 * std::min(kConnectSeconds, limits.seconds)));
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(1e3 * limits.seconds));
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &exchange);
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(
       curl_slist_append(nullptr, json ? "Content-Type: application/json" : "Accept: application/json"), curl_slist_free_all);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/address.h"
 #include "base/units.h"
 #include "runtime/backend/cpu/cpu_backend.h"
 #include "runtime/runtime.h"
@@ -130,6 +131,9 @@ Result<Preview> preview(const Model& model, const Machine& machine, const Runtim
 }
 
 Result<std::unique_ptr<Engine>> Engine::load(const Model& model, const Machine& machine, const RuntimeOptions& options) {
+  if (!model.file().has_data())
+    return fail(Layer::model, "header-only", fmt::format("{}: the header alone is here, not the weights", model.file().path()),
+                how_to_fetch(model.file().path()));
   TRY_ASSIGN(Decided decided, decide(model, machine, options));
   if (!decided.fits)
     return fail(

@@ -49,6 +49,25 @@ inline std::string broken_view(const File& file, uintptr_t low, uintptr_t high) 
   return "";
 }
 
+// Of an accepted file the header alone says the same, and less than the header is not enough.
+inline std::string broken_head(std::span<const std::byte> input, const File& file) {
+  const auto size = static_cast<int64_t>(input.size());
+  const auto head = header_bytes(input, size, "fuzz.gguf");
+  if (!head || *head > input.size()) return "no bytes of a header";
+  const auto less = header_bytes(input.first(*head - 1), size, "fuzz.gguf");
+  if (less || less.error().code != "gguf-partial") return "a header that lacks a byte is taken as whole";
+  const auto begin = input.begin(), end = input.begin() + static_cast<std::ptrdiff_t>(*head);
+  const auto alone = File::from_heads({Head{"fuzz.gguf", {begin, end}, size}});
+  if (!alone) return "the header alone is refused: " + alone.error().what;
+  if (alone->file_bytes() != file.file_bytes() || alone->has_data() != (*head == input.size()))
+    return "the size of a header's file";
+  const auto same = [&](const TensorInfo& a, const TensorInfo& b) {
+    return a.name == b.name && a.type == b.type && a.dim == b.dim && a.bytes == b.bytes && (alone->has_data() || !a.data);
+  };
+  if (!std::ranges::equal(alone->tensors(), file.tensors(), same)) return "a header's tensors";
+  return alone->metadata().entries().size() == file.metadata().entries().size() ? "" : "a header's keys";
+}
+
 // Opens, reads everything, and writes the keys again: what was accepted must survive.
 inline std::string broken_invariant(std::span<const std::byte> input) {
   std::vector<std::byte> bytes(std::max<size_t>(input.size(), 1));
@@ -64,6 +83,7 @@ inline std::string broken_invariant(std::span<const std::byte> input) {
     return "";
   }
   if (std::string broken = broken_view(*file, low, high); !broken.empty()) return broken;
+  if (std::string broken = broken_head(input, *file); !broken.empty()) return broken;
 
   Writer writer(file->alignment());
   for (const auto& [key, value] : file->metadata().entries()) writer.set(key, value);

@@ -28,6 +28,9 @@ struct Reply {
   size_t pieces = 1;                // the body comes in so many parts
   bool endless = false;             // the body is sent again and again
   std::string head{};               // instead of the usual one
+  bool ranges = false;              // a field Range gets the part that it asks for, with status 206
+  std::string fields{};             // more lines of the head, each with its CRLF
+  std::string etag{};               // a field If-None-Match that is equal gets 304
 };
 
 class FakeServer {
@@ -58,6 +61,18 @@ class FakeServer {
   std::vector<std::string> requests() const {
     const std::lock_guard lock(mutex_);
     return requests_;
+  }
+  // The heads of these, as they came.
+  std::vector<std::string> heads() const {
+    const std::lock_guard lock(mutex_);
+    return heads_;
+  }
+  // All bytes that went out, heads included.
+  size_t bytes_sent() const { return bytes_sent_; }
+  // What is said from now on.
+  void set(const std::string& path, Reply reply) {
+    const std::lock_guard lock(mutex_);
+    replies_[path] = {std::move(reply)};
   }
 
  private:
@@ -107,6 +122,7 @@ class FakeServer {
     while (!text.empty() && !stop_) {
       const ssize_t n = send(client, text.data(), text.size(), MSG_NOSIGNAL);
       if (n <= 0) return false;
+      bytes_sent_ += static_cast<size_t>(n);
       text.remove_prefix(static_cast<size_t>(n));
     }
     return true;
@@ -117,18 +133,50 @@ class FakeServer {
     const size_t path_at = request.find(' ') + 1, path_end = request.find(' ', path_at), body = request.find("\r\n\r\n");
     if (path_end == std::string::npos || body == std::string::npos) return {.status = 400};
     requests_.push_back(request.substr(0, path_end) + " " + request.substr(body + 4));
+    heads_.push_back(request.substr(0, body + 2));
     const auto found = replies_.find(request.substr(path_at, path_end - path_at));
     if (found == replies_.end()) return {.body = R"({"error":"not found"})", .status = 404};
     Reply reply = found->second.front();
     if (found->second.size() > 1) found->second.erase(found->second.begin());
+    condition(heads_.back(), reply);
     return reply;
+  }
+
+  static std::string field(const std::string& head, const std::string& name) {
+    const size_t at = head.find("\r\n" + name + ": ");
+    if (at == std::string::npos) return {};
+    const size_t begin = at + name.size() + 4;
+    return head.substr(begin, head.find("\r\n", begin) - begin);
+  }
+
+  // What RFC 9110 makes of If-None-Match and Range.
+  static void condition(const std::string& request, Reply& reply) {
+    if (!reply.etag.empty()) reply.fields += "ETag: " + reply.etag + "\r\n";
+    if (!reply.etag.empty() && field(request, "If-None-Match") == reply.etag) {
+      reply.status = 304;
+      reply.body.clear();
+      return;
+    }
+    const std::string range = field(request, "Range");  // "bytes=0-99"
+    if (!reply.ranges || !range.starts_with("bytes=")) return;
+    const size_t total = reply.body.size(), first = std::strtoull(range.c_str() + 6, nullptr, 10);
+    const size_t last = std::min<size_t>(total - 1, std::strtoull(range.c_str() + range.find('-') + 1, nullptr, 10));
+    if (first > last) {
+      reply = {.status = 416};
+      return;
+    }
+    reply.status = 206;
+    reply.fields +=
+        "Content-Range: bytes " + std::to_string(first) + "-" + std::to_string(last) + "/" + std::to_string(total) + "\r\n";
+    reply.body = reply.body.substr(first, last - first + 1);
   }
 
   void answer(int client) {
     const Reply reply = next_reply(read_request(client));
     if (reply.pieces == 1) wait(client, reply.delay_s);
     const std::string length = reply.endless ? "" : "Content-Length: " + std::to_string(reply.body.size()) + "\r\n";
-    const std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " X\r\n" + length + "Connection: close\r\n\r\n";
+    const std::string head =
+        "HTTP/1.1 " + std::to_string(reply.status) + " X\r\n" + length + reply.fields + "Connection: close\r\n\r\n";
     if (!send_all(client, reply.head.empty() ? head : reply.head)) return;
     while (reply.endless && send_all(client, reply.body) && !stop_) {
     }
@@ -141,7 +189,8 @@ class FakeServer {
   }
 
   std::map<std::string, std::vector<Reply>> replies_;
-  std::vector<std::string> requests_;
+  std::vector<std::string> requests_, heads_;
+  mutable std::atomic<size_t> bytes_sent_ = 0;
   mutable std::mutex mutex_;
   std::atomic<bool> stop_ = false;
   std::thread thread_;

@@ -89,9 +89,7 @@ TEST(Http, BadAnswersAreOneClearError) {
 
 TEST(Http, NobodyThere) {
   int port = 0;
-  {
-    port = FakeServer({}).port();
-  }
+  { port = FakeServer({}).port(); }
   const auto answer = HttpClient(*parse_url("127.0.0.1:" + std::to_string(port))).get("/");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, "server-unreachable");

@@ -12,6 +12,7 @@
 
 #include "base/printable.h"
 #include "base/units.h"
+#include "cli/given_model.h"
 #include "cli/has_tokenizer.h"
 #include "cli/model_facts.h"
 #include "cli/verb.h"
@@ -39,14 +40,14 @@ struct Verdict {
   std::vector<std::string> notes;  // of the architecture
 };
 
-Verdict judge(const gguf::File& file, const gguf::FileName& name) {
+Verdict judge(const gguf::File& file, const gguf::FileName& name, Result<gguf::File> again) {
   Verdict verdict;
   const std::string_view type = file.metadata().string("general.type").value_or(name.type == "vocab" ? "vocab" : "model");
   if (type != "model") {
     verdict.not_run_because = fmt::format("the file holds no model, its type is '{}'", printable(type, 64));
     return verdict;
   }
-  const Result<Model> model = Model::open(file.path());
+  const Result<Model> model = again ? Model::from_file(std::move(*again)) : std::unexpected(std::move(again.error()));
   if (model)
     verdict.facts = model->facts(), verdict.notes = model->notes();
   else
@@ -282,9 +283,10 @@ void print_lists(const Json& facts) {
 }
 
 Result<void> run(const Options& options) {
-  TRY_ASSIGN(const gguf::File file, gguf::File::open(options.path));
-  const gguf::FileName name = gguf::parse_file_name(options.path);
-  const Verdict verdict = judge(file, name);
+  TRY_ASSIGN(const auto open, opener_of(options.path));
+  TRY_ASSIGN(const gguf::File file, open());
+  const gguf::FileName name = gguf::parse_file_name(file.path());
+  const Verdict verdict = judge(file, name, open());
   const Json facts = describe(file, options, name, verdict);
   TRY(file.check_intact());
   if (options.json) {
@@ -302,7 +304,8 @@ Result<void> run(const Options& options) {
 Verb add_inspect(CLI::App& root) {
   CLI::App* app = root.add_subcommand("inspect", "facts of a GGUF file, and whether its name keeps what it promises");
   auto options = std::make_shared<Options>();
-  app->add_option("file", options->path, "GGUF file; of a split model any part")->required();
+  app->add_option("file", options->path, "GGUF file, of a split model any part; or https://…/model.gguf, hf:OWNER/REPO:Q4_K_M")
+      ->required();
   app->add_flag("--json", options->json, "one JSON value");
   app->add_flag("--tensors", options->tensors, "list the tensors");
   app->add_flag("--keys", options->keys, "list the metadata");

@@ -1,311 +1,89 @@
-// lupo plan: what a model needs, whether it fits, and how fast it will be, before it is loaded.
+// lupo plan: what a model needs, whether it fits, and how fast it will be, before it is loaded or even downloaded.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/printable.h"
-#include "base/units.h"
 #include "cli/engine_options.h"
-#include "cli/isa_names.h"
-#include "cli/model_facts.h"
+#include "cli/given_model.h"
+#include "cli/plan_here.h"
 #include "cli/plan_on.h"
+#include "cli/plan_ranking.h"
 #include "cli/verb.h"
-#include "doctor/expectation.h"
-#include "doctor/fit.h"
-#include "doctor/json.h"
-#include "doctor/outlook.h"
 #include "hardware/devices.h"
-#include "quant/checks.h"
 
 namespace lupo::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kDecodeDepth = 64, kPrefillTokens = 512;  // of the one figure that `bench -p 512 -n 128` measures too
-constexpr double kUsableTps = 5;                            // about as fast as people read
-
-struct Options {
-  EngineOptions engine;
-  std::vector<std::string> more;  // further models
-  int64_t batch = 1;
-  std::string use;  // name, "" for all
-  std::string machine_file, on;
-  bool json = false;
-};
-
-struct Planned {
-  std::string path;
-  ModelFacts facts;
-  int64_t n_ctx_train = 0;
-  Preview preview;
-  std::vector<ContextPoint> memory;
-  std::vector<FitOption> fitting;  // when it does not fit
-  double bits_that_fit = 0;        // when the weights alone do not
-  std::optional<Calibration> calibration;
-  Prediction prediction;  // kDecodeDepth and kPrefillTokens first, then the curve
-  std::vector<UseOutlook> uses;
-  double bits_per_weight = 0;
-  std::string basis;
-};
-
-Result<Machine> machine_for(const Options& options) {
-  if (options.machine_file.empty()) return this_machine();
-  TRY_ASSIGN(const std::string text, read_input(options.machine_file, "--machine"));
-  return machine_from_json(text);
-}
-
-std::string basis_of(const Calibration& calibration, int64_t n_runs) {
-  std::string kernels;
-  for (const auto& [type, speed] : calibration.kernels)
-    kernels += fmt::format("{}{} {:.1f} GB/s and {:.0f} GFLOP/s", kernels.empty() ? "" : ", ", type_info(type).name,
-                           speed.decode_gbps, speed.prefill_gflops);
-  return fmt::format(
-      "calibrated with {} threads: reads {:.1f} GB/s; kernels on synthetic weights: {}; {:.1f} µs a node; rates move by {:.0f} % "
-      "from round to round; {}",
-      calibration.n_threads, calibration.read_gbps, kernels, calibration.node_seconds * 1e6, 100 * calibration.noise,
-      n_runs > 0 ? fmt::format("narrowed by {} phases of earlier runs", n_runs) : "no earlier runs");
-}
-
-// Why there is no speed; nothing: there is one.
-std::string why_no_speed(const Options& options, const RuntimeOptions& runtime) {
-  if (!options.machine_file.empty()) return "none: the machine of a file was not measured";
-  if (runtime.pooling) return "none: an embedding model generates no tokens";
-  if (options.engine.backend != "cpu")
-    return fmt::format("none: backend {} is for comparison, not for speed", options.engine.backend);
-  return {};
-}
-
-Result<void> add_speed(const Machine& machine, const Model& model, const Options& options, const RuntimeOptions& runtime,
-                       Planned& planned) {
-  const Graph& graph = planned.preview.graph;
-  TRY_ASSIGN(const IsaNames isa, isa_names(options.engine.backend));
-  const CalibrationStore store(real_env(), machine, isa.in_use);
-  TRY_ASSIGN(const Calibration calibration,
-             calibrate(real_env(), store, machine, needs_of(graph, runtime.activations), planned.preview.n_threads));
-  const Narrowed narrowed = narrowed_by_history(real_env(), store, calibration, model);
-  std::vector<int64_t> depths = curve_of(graph.n_ctx), prompts = depths;
-  depths.insert(depths.begin(), std::min(kDecodeDepth, graph.n_ctx - 1));
-  prompts.insert(prompts.begin(), std::min(kPrefillTokens, graph.n_ctx));
-  planned.prediction = predict(graph, calibration, narrowed.spreads, depths, prompts);
-  for (const Use& use : kUses)
-    if (options.use.empty() || options.use == use.name)
-      planned.uses.push_back(outlook_for(use, graph, calibration, narrowed.spreads));
-  planned.basis = basis_of(calibration, narrowed.n_records);
-  planned.calibration = calibration;
-  return {};
-}
-
-Result<Planned> make_plan(const Machine& machine, const std::string& path, const Options& options) {
-  TRY_ASSIGN(const Model model, Model::open(path));
-  Planned planned;
-  planned.path = path;
-  planned.n_ctx_train = model.hparams().n_ctx_train;
-  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
-  runtime.n_seq = runtime.n_outputs = options.batch;
-  if (!model.hparams().causal) runtime.pooling = model.default_pooling();
-  TRY_ASSIGN(planned.preview, preview(model, machine, runtime));
-  const Preview& shown = planned.preview;
-  planned.facts = facts_of(shown.graph);
-  planned.bits_per_weight = bits_per_weight(matrix_bytes_by_type(shown.graph));
-  TRY_ASSIGN(planned.memory, memory_over_context(model, machine, runtime, shown.graph.n_ctx));
-  if (!shown.fits) {
-    planned.fitting = what_fits(model, machine, runtime, shown.graph.n_ctx);
-    const MemoryBytes& bytes = shown.plan.bytes;
-    if (planned.fitting.empty())
-      planned.bits_that_fit = bits_per_weight_that_fit(model.facts().params_total, bytes.state + bytes.scratch,
-                                                       shown.available_bytes - kReserveBytes);
+Result<Machine> machine_for(const PlanOptions& options) {
+  if (!options.machine_file.empty()) {
+    TRY_ASSIGN(const std::string text, read_input(options.machine_file, "--machine"));
+    return machine_from_json(text);
   }
-  planned.basis = why_no_speed(options, runtime);
-  if (planned.basis.empty()) TRY(add_speed(machine, model, options, runtime, planned));
-  return planned;
+  return options.on.empty() ? this_machine() : machine_on(options.on);
 }
 
-std::string command_for(const Planned& planned, const std::string& flags) {
-  return fmt::format("lupo run {} {}", printable(planned.path), flags);
-}
-
-Json to_json(const std::vector<SpeedAt>& speeds) {
-  Json list = Json::array();
-  for (const SpeedAt& speed : speeds) list.push_back({{"n", speed.n}, {"tps", json_of(speed.tps)}});
-  return list;
-}
-
-void add_speed(const Planned& planned, Json& json) {
-  json["predicted"] = {{"decode_tps", nullptr}, {"prefill_tps", nullptr}};
-  if (!planned.calibration) return;
-  const Prediction& p = planned.prediction;
-  json["predicted"] = {{"decode_tps", p.decode.front().tps.middle},
-                       {"prefill_tps", p.prefill.front().tps.middle},
-                       {"decode_depth", p.decode.front().n},
-                       {"prefill_n", p.prefill.front().n},
-                       {"ceiling_tps", planned.calibration->read_gbps * 1e9 / static_cast<double>(planned.facts.bytes_per_token)},
-                       {"share_of_runs_in_interval", 0.8},
-                       {"decode", to_json(p.decode)},
-                       {"prefill", to_json(p.prefill)}};
-  json["read_gbps"] = planned.calibration->read_gbps;
-  json["uses"] = Json::array();
-  for (const UseOutlook& use : planned.uses)
-    json["uses"].push_back({{"use", use.use.name},
-                            {"prompt_tokens", use.use.n_prompt},
-                            {"answer_tokens", use.use.n_answer},
-                            {"sequences", use.use.n_seq},
-                            {"first_token_s", json_of(use.first_token_s)},
-                            {"answer_tps", json_of(use.answer_tps)}});
-}
-
-Json to_json(const Planned& planned, const Options& options) {
-  const Preview& shown = planned.preview;
-  Json json = {{"model", valid_utf8(planned.path)},
-               {"fits", shown.fits},
-               {"ctx", shown.graph.n_ctx},
-               {"ctx_train", planned.n_ctx_train},
-               {"batch", options.batch},
-               {"kv_type", options.engine.kv_type},
-               {"threads", shown.n_threads},
-               {"bytes", json_of(shown.plan.bytes)},
-               {"bits_per_weight", planned.bits_per_weight},
-               {"available_bytes", shown.available_bytes},
-               {"reserve_bytes", kReserveBytes}};
-  add_facts(planned.facts, json);
-  json["memory_over_context"] = Json::array();
-  for (const ContextPoint& point : planned.memory)
-    json["memory_over_context"].push_back({{"ctx", point.n_ctx}, {"fits", point.fits}, {"bytes", json_of(point.bytes)}});
-  add_speed(planned, json);
-  json["basis"] = planned.basis;
-  json["decisions"] = Json::array();
-  for (const std::string& decision : shown.decisions) json["decisions"].push_back(valid_utf8(decision));
-  json["would_fit"] = Json::array();
-  for (const FitOption& option : planned.fitting)
-    json["would_fit"].push_back({{"ctx", option.n_ctx},
-                                 {"kv_type", type_info(option.kv_type).name},
-                                 {"total", option.total_bytes},
-                                 {"command", valid_utf8(command_for(planned, option.flags))}});
-  if (planned.bits_that_fit > 0) json["bits_per_weight_that_fit"] = planned.bits_that_fit;
-  return json;
-}
-
-// The speed at n tokens, or nothing.
-std::string speed_at(const std::vector<SpeedAt>& speeds, int64_t n) {
-  for (const SpeedAt& speed : speeds)
-    if (speed.n == n || speed.n == n - 1) return in_words(speed.tps);
-  return {};
-}
-
-void print_curves(const Planned& planned) {
-  fmt::print("\n  {:>9} {:>12}  {:<5} {:>20} {:>22}\n", "context", "memory", "fits", planned.calibration ? "decode, tok/s" : "",
-             planned.calibration ? "prefill of it, tok/s" : "");
-  for (const ContextPoint& point : planned.memory)
-    fmt::print("  {:>9} {:>12}  {:<5} {:>20} {:>22}\n", point.n_ctx, format_bytes(point.bytes.total()), point.fits ? "yes" : "NO",
-               speed_at(planned.prediction.decode, point.n_ctx), speed_at(planned.prediction.prefill, point.n_ctx));
-  if (!planned.uses.empty()) fmt::print("\n");
-  for (const UseOutlook& u : planned.uses)
-    fmt::print("  {:<6} {}{} tokens in, {} out: first token after {} s, then {} tok/s\n", u.use.name,
-               u.use.n_seq > 1 ? fmt::format("{} × ", u.use.n_seq) : "", u.use.n_prompt, u.use.n_answer,
-               in_words(u.first_token_s), in_words(u.answer_tps));
-}
-
-void print_plan(const Planned& planned) {
-  const Preview& shown = planned.preview;
-  const MemoryBytes& bytes = shown.plan.bytes;
-  fmt::print("{}: {}\n\n", printable(planned.path), shown.fits ? "fits" : "does not fit");
-  const auto line = [](std::string_view name, int64_t n) { fmt::print("  {:<10}{:>12}\n", name, format_bytes(n)); };
-  line("weights", bytes.weights);
-  line("KV cache", bytes.kv);
-  if (bytes.state > 0) line("state", bytes.state);
-  line("scratch", bytes.scratch);
-  line("total", bytes.total());
-  fmt::print("  {:<10}{:>12}, of which {} stay in reserve\n\n", "available", format_bytes(shown.available_bytes),
-             format_bytes(kReserveBytes));
-  for (const auto& [label, text] : fact_lines(planned.facts)) fmt::print("  {:<16}{}\n", label, text);
-  fmt::print("\n");
-  for (const std::string& decision : shown.decisions) fmt::print("  {}\n", printable(decision));
-  print_curves(planned);
-  fmt::print("\n");
-  if (planned.calibration)
-    fmt::print("predicted: decode {} tok/s at a depth of {}, prefill {} tok/s of {} tokens; 8 of 10 runs lie in the brackets\n",
-               in_words(planned.prediction.decode.front().tps), planned.prediction.decode.front().n,
-               in_words(planned.prediction.prefill.front().tps), planned.prediction.prefill.front().n);
-  fmt::print("basis: {}\n", planned.basis);
-  if (shown.fits) return;
-  fmt::print("\nwhat would fit:\n");
-  for (const FitOption& option : planned.fitting)
-    fmt::print("  {:>12}  {}\n", format_bytes(option.total_bytes), command_for(planned, option.flags));
-  if (planned.fitting.empty())
-    fmt::print("  no context: the weights alone are too large; {:.1f} bits a weight would be the most\n", planned.bits_that_fit);
-}
-
-// Those that fit first, of these the ones fast enough to read along, of these the one that knows most: parameters, then bits.
-void rank(std::vector<Planned>& plans) {
-  const auto is_usable = [](const Planned& p) { return !p.calibration || p.prediction.decode.front().tps.middle >= kUsableTps; };
-  std::ranges::stable_sort(plans, [&](const Planned& a, const Planned& b) {
-    if (a.preview.fits != b.preview.fits) return a.preview.fits;
-    if (is_usable(a) != is_usable(b)) return is_usable(a);
-    if (a.facts.params_total != b.facts.params_total) return a.facts.params_total > b.facts.params_total;
-    return a.bits_per_weight > b.bits_per_weight;
-  });
-}
-
-void print_ranking(const std::vector<Planned>& plans) {
-  fmt::print("{:<3}{:<40} {:>10} {:>6} {:>12} {:>5} {:>18} {:>18}\n", "", "model", "parameters", "bits", "memory", "fits",
-             "decode, tok/s", "prefill, tok/s");
+// Plans of a kind with what each says as JSON and to people; several are ranked.
+template <class Plan, class ToJson>
+void show(const std::vector<Plan>& plans, const PlanOptions& options, const ToJson& to_json) {
+  std::vector<Rank> ranks;
   for (size_t i = 0; i < plans.size(); ++i) {
-    const Planned& p = plans[i];
-    const std::string name = printable(p.path.substr(p.path.find_last_of('/') + 1), 40);
-    fmt::print("{:<3}{:<40} {:>10} {:>6.2f} {:>12} {:>5} {:>18} {:>18}\n", i + 1, name, format_count(p.facts.params_total),
-               p.bits_per_weight, format_bytes(p.preview.plan.bytes.total()), p.preview.fits ? "yes" : "NO",
-               p.calibration ? in_words(p.prediction.decode.front().tps) : "",
-               p.calibration ? in_words(p.prediction.prefill.front().tps) : "");
+    ranks.push_back(rank_of(plans[i]));
+    ranks.back().index = i;
   }
-  fmt::print("\nranked: what fits, then what decodes at {:.0f} tok/s or more, then by parameters, then by bits a weight\n",
-             kUsableTps);
+  rank(ranks);
+  if (options.json && plans.size() == 1) {
+    fmt::print("{}\n", to_json(plans.front()).dump());
+  } else if (options.json) {
+    Json list = Json::array();
+    for (const Rank& one : ranks) list.push_back(to_json(plans[one.index]));
+    fmt::print("{}\n", list.dump());
+  } else if (plans.size() == 1) {
+    print(plans.front());
+  } else {
+    print_ranking(ranks);
+  }
+}
+
+Result<void> for_each_model(const PlanOptions& options, const std::function<Result<void>(const GivenModel&)>& use) {
+  TRY(for_each_given(options.engine.model, use));
+  for (const std::string& argument : options.more) TRY(for_each_given(argument, use));
+  return {};
 }
 
 // For a machine that is described.
-Result<void> run_on(const Options& options) {
-  if (!options.more.empty())
-    return fail(Layer::cli, "usage", "--on plans one model at a time", "lupo plan MODEL --on \"RTX 4090\"");
-  TRY_ASSIGN(const Machine machine, machine_on(options.on));
-  TRY_ASSIGN(const Model model, Model::open(options.engine.model));
-  TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
-  runtime.n_seq = runtime.n_outputs = options.batch;
-  if (!model.hparams().causal) runtime.pooling = model.default_pooling();
-  TRY_ASSIGN(const PlanOn plan, plan_on(options.on, machine, options.engine.model, model, runtime));
-  if (options.json)
-    fmt::print("{}\n", to_json(plan).dump());
-  else
-    print(plan);
+Result<void> run_on(const PlanOptions& options, const Machine& machine) {
+  std::vector<PlanOn> plans;
+  TRY(for_each_model(options, [&](const GivenModel& given) -> Result<void> {
+    TRY_ASSIGN(RuntimeOptions runtime, runtime_options(options.engine));
+    runtime.n_seq = runtime.n_outputs = options.batch;
+    const bool compared = given.is_one_of_several || !options.more.empty();
+    if (compared && runtime.n_ctx == 0) runtime.n_ctx = compared_context(given.model);
+    if (!given.model.hparams().causal) runtime.pooling = given.model.default_pooling();
+    TRY_ASSIGN(PlanOn plan, plan_on(options.on, machine, given, runtime));
+    plans.push_back(std::move(plan));
+    return {};
+  }));
+  show(plans, options, [](const PlanOn& plan) { return to_json(plan); });
   return {};
 }
 
-Result<void> run(const Options& options) {
+Result<void> run(const PlanOptions& options) {
   if (!options.use.empty() && find_use(options.use) == nullptr)
     return fail(Layer::cli, "usage", fmt::format("--for '{}' is none of chat, agent, long, batch", printable(options.use, 40)),
                 "--for chat");
-  if (!options.on.empty()) return run_on(options);
   TRY_ASSIGN(const Machine machine, machine_for(options));
-  std::vector<std::string> paths{options.engine.model};
-  paths.insert(paths.end(), options.more.begin(), options.more.end());
+  if (!options.on.empty()) return run_on(options, machine);
   std::vector<Planned> plans;
-  for (const std::string& path : paths) {
-    TRY_ASSIGN(Planned planned, make_plan(machine, path, options));
+  TRY(for_each_model(options, [&](const GivenModel& given) -> Result<void> {
+    TRY_ASSIGN(Planned planned, make_plan(machine, given, options));
     plans.push_back(std::move(planned));
-  }
-  rank(plans);
-  if (options.json && plans.size() == 1) {
-    fmt::print("{}\n", to_json(plans.front(), options).dump());
-  } else if (options.json) {
-    Json list = Json::array();
-    for (const Planned& planned : plans) list.push_back(to_json(planned, options));
-    fmt::print("{}\n", list.dump());
-  } else if (plans.size() == 1) {
-    print_plan(plans.front());
-  } else {
-    print_ranking(plans);
-  }
+    return {};
+  }));
+  show(plans, options, [&](const Planned& planned) { return to_json(planned, options); });
   return {};
 }
 
@@ -313,8 +91,10 @@ Result<void> run(const Options& options) {
 
 Verb add_plan(CLI::App& root) {
   CLI::App* app = root.add_subcommand("plan", "what a model needs, whether it fits, and how fast it will be");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PlanOptions>();
   add_engine_options(*app, options->engine);
+  app->get_option("model")->description(
+      "GGUF file, https://…/model.gguf, or hf:OWNER/REPO[:Q4_K_M]; of what is not here the header alone is read");
   app->add_option("more", options->more, "further models, which are ranked with it");
   app->add_option("--for", options->use, "chat, agent, long or batch: how long that takes; without it, all four");
   app->add_option("-b,--batch,--parallel", options->batch, "sequences at once, each with its own context")

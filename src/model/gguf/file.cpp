@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "base/address.h"
 #include "base/mapped_file.h"
 #include "base/printable.h"
 #include "model/gguf/gguf.h"
@@ -18,7 +19,7 @@ namespace lupo::gguf {
 struct File::State {
   std::string path;
   std::vector<MappedFile> shards;  // empty when the bytes came from memory
-  std::vector<std::byte> memory;
+  std::vector<Head> heads;         // else
   uint32_t version = 0, alignment = 0;
   Metadata metadata;
   std::vector<TensorInfo> tensors;
@@ -27,6 +28,8 @@ struct File::State {
 
   Result<void> index_tensors();
   Result<void> open_shard(const std::string& shard_path, int index, int count);
+  Result<void> add(Header header, const std::string& shard_path, int64_t bytes, int index, int count);
+  Result<void> check_tensor_count(const std::string& first_path, int count) const;
   Result<void> check_split(const std::string& shard_path, const Metadata& shard, int index, int count) const;
   Result<void> check_all_present(const ShardName& name) const;
 };
@@ -38,6 +41,11 @@ std::unexpected<Error> split_fault(const std::string& path, const std::string& w
 }
 
 constexpr const char* kWholeSet = "put all parts of one download, with their original names, into one folder";
+
+// Never less than what is here.
+size_t whole_bytes(std::span<const std::byte> here, int64_t file_bytes) {
+  return std::max(here.size(), static_cast<size_t>(std::max<int64_t>(0, file_bytes)));
+}
 
 }  // namespace
 
@@ -79,24 +87,40 @@ Result<void> File::State::check_split(const std::string& shard_path, const Metad
 
 Result<void> File::State::open_shard(const std::string& shard_path, int index, int count) {
   TRY_ASSIGN(MappedFile file, MappedFile::open(shard_path));
-  auto header = Reader(file.bytes(), shard_path, index).read();
+  auto header = Reader(file.bytes(), file.bytes().size(), shard_path, index).read();
   TRY(file.check_intact());  // the better reason when the file was cut while it was parsed
   if (!header) return std::unexpected(std::move(header.error()));
-  TRY(check_split(shard_path, header->metadata, index, count));
-  if (index == 0) {
-    version = header->version;
-    alignment = header->alignment;
-    metadata = std::move(header->metadata);
-  }
-  if (tensors.size() + header->tensors.size() > kTensorsMax)
-    return split_fault(shard_path,
-                       fmt::format("with this part the model has {} tensors; the limit is {}",
-                                   tensors.size() + header->tensors.size(), kTensorsMax),
-                       kWholeSet);
-  tensors.insert(tensors.end(), header->tensors.begin(), header->tensors.end());
-  file_bytes += static_cast<int64_t>(file.bytes().size());
+  TRY(add(std::move(*header), shard_path, static_cast<int64_t>(file.bytes().size()), index, count));
   shards.push_back(std::move(file));
   return {};
+}
+
+Result<void> File::State::add(Header header, const std::string& shard_path, int64_t bytes, int index, int count) {
+  TRY(check_split(shard_path, header.metadata, index, count));
+  if (index == 0) {
+    version = header.version;
+    alignment = header.alignment;
+    metadata = std::move(header.metadata);
+  }
+  if (tensors.size() + header.tensors.size() > kTensorsMax)
+    return split_fault(shard_path,
+                       fmt::format("with this part the model has {} tensors; the limit is {}",
+                                   tensors.size() + header.tensors.size(), kTensorsMax),
+                       kWholeSet);
+  tensors.insert(tensors.end(), header.tensors.begin(), header.tensors.end());
+  if (__builtin_add_overflow(file_bytes, bytes, &file_bytes))
+    return split_fault(shard_path, "the parts have more than 2^63 - 1 bytes together", kWholeSet);
+  return {};
+}
+
+Result<void> File::State::check_tensor_count(const std::string& first_path, int count) const {
+  if (count == 1) return {};
+  const auto total = metadata.integer("split.tensors.count", 0, INT32_MAX);
+  if (!total) return split_fault(first_path, total.error().what, kWholeSet);
+  if (*total == static_cast<int64_t>(tensors.size())) return {};
+  return split_fault(
+      path, fmt::format("key 'split.tensors.count' is {}, but the {} parts hold {} tensors", *total, count, tensors.size()),
+      kWholeSet);
 }
 
 Result<void> File::State::check_all_present(const ShardName& name) const {
@@ -112,6 +136,9 @@ Result<void> File::State::check_all_present(const ShardName& name) const {
 }
 
 Result<File> File::open(const std::string& path) {
+  if (is_address(path))
+    return fail(Layer::model, "not-a-file",
+                fmt::format("{}: an address on the network, where a file of this machine is wanted", path), how_to_fetch(path));
   auto state = std::make_unique<State>();
   state->path = path;
   const ShardName name = parse_shard_name(path).value_or(ShardName{path, 1, 1});
@@ -122,31 +149,39 @@ Result<File> File::open(const std::string& path) {
       return split_fault(path, fmt::format("its name says {} parts; the limit is {}", name.count, kShardsMax), kWholeSet);
     TRY(state->check_all_present(name));
     for (int i = 0; i < name.count; ++i) TRY(state->open_shard(shard_path(name.stem, i + 1, name.count), i, name.count));
-    const auto total = state->metadata.integer("split.tensors.count", 0, INT32_MAX);
-    if (!total) return split_fault(shard_path(name.stem, 1, name.count), total.error().what, kWholeSet);
-    if (*total != static_cast<int64_t>(state->tensors.size()))
-      return split_fault(path,
-                         fmt::format("key 'split.tensors.count' is {}, but the {} parts hold {} tensors", *total, name.count,
-                                     state->tensors.size()),
-                         kWholeSet);
   }
+  TRY(state->check_tensor_count(shard_path(name.stem, 1, name.count), name.count));
   TRY(state->index_tensors());
   return File(std::move(state));
 }
 
 Result<File> File::from_bytes(std::vector<std::byte> bytes, const std::string& name) {
+  const auto size = static_cast<int64_t>(bytes.size());
+  std::vector<Head> one;  // not a list in braces, which would copy the bytes
+  one.push_back({name, std::move(bytes), size});
+  return from_heads(std::move(one));
+}
+
+Result<File> File::from_heads(std::vector<Head> heads) {
   auto state = std::make_unique<State>();
-  state->path = name;
-  state->memory = std::move(bytes);
-  TRY_ASSIGN(Header header, Reader(state->memory, state->path, 0).read());
-  TRY(state->check_split(name, header.metadata, 0, 1));
-  state->version = header.version;
-  state->alignment = header.alignment;
-  state->metadata = std::move(header.metadata);
-  state->tensors = std::move(header.tensors);
-  state->file_bytes = static_cast<int64_t>(state->memory.size());
+  if (heads.empty() || heads.size() > kShardsMax)
+    return split_fault("model", fmt::format("{} parts; 1 to {} are possible", heads.size(), kShardsMax), kWholeSet);
+  state->heads = std::move(heads);
+  state->path = state->heads[0].path;
+  const int count = static_cast<int>(state->heads.size());
+  for (int i = 0; i < count; ++i) {
+    const Head& head = state->heads[static_cast<size_t>(i)];
+    TRY_ASSIGN(Header header, Reader(head.bytes, whole_bytes(head.bytes, head.file_bytes), head.path, i).read());
+    TRY(state->add(std::move(header), head.path, head.file_bytes, i, count));
+  }
+  TRY(state->check_tensor_count(state->path, count));
   TRY(state->index_tensors());
   return File(std::move(state));
+}
+
+Result<size_t> header_bytes(std::span<const std::byte> bytes, int64_t file_bytes, const std::string& path) {
+  TRY_ASSIGN(const Header header, Reader(bytes, whole_bytes(bytes, file_bytes), path, 0).read());
+  return header.bytes;
 }
 
 File::File(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -160,7 +195,12 @@ uint32_t File::alignment() const { return state_->alignment; }
 const Metadata& File::metadata() const { return state_->metadata; }
 std::span<const TensorInfo> File::tensors() const { return state_->tensors; }
 int64_t File::file_bytes() const { return state_->file_bytes; }
-int File::n_shards() const { return std::max(1, static_cast<int>(state_->shards.size())); }
+int File::n_shards() const { return static_cast<int>(std::max(state_->shards.size(), state_->heads.size())); }
+
+bool File::has_data() const {
+  return std::ranges::all_of(state_->heads,
+                             [](const Head& head) { return head.bytes.size() == whole_bytes(head.bytes, head.file_bytes); });
+}
 
 const TensorInfo* File::find(std::string_view name) const {
   const auto& [tensors, by_name] = std::tie(state_->tensors, state_->by_name);

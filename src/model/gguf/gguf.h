@@ -65,12 +65,23 @@ struct TensorInfo {
   int n_dims;                  // 1…4
   std::array<int64_t, 4> dim;  // dim[0] is contiguous; 1 beyond n_dims
   int64_t bytes;               // of its data
-  const std::byte* data;       // in the mapping
+  const std::byte* data;       // in the mapping; null where the header alone is here
   int shard;
 };
 
 // Number of values; the product was checked when the file was opened.
 inline int64_t elements(const TensorInfo& tensor) { return tensor.dim[0] * tensor.dim[1] * tensor.dim[2] * tensor.dim[3]; }
+
+// The beginning of a file, or of one shard, of which the rest is elsewhere.
+struct Head {
+  std::string path;  // for messages
+  std::vector<std::byte> bytes;
+  int64_t file_bytes = 0;  // of the whole
+};
+
+// Bytes of the header of a file that begins with `bytes`. Error {model, gguf-partial}: it goes on behind them; any other error
+// stays, however much more of the file there is.
+Result<size_t> header_bytes(std::span<const std::byte> bytes, int64_t file_bytes, const std::string& path);
 
 class File {
  public:
@@ -79,6 +90,8 @@ class File {
   static Result<File> open(const std::string& path);
   // The same from bytes in memory (one file, no shards); `name` stands for the path in messages. For tests and fuzzing.
   static Result<File> from_bytes(std::vector<std::byte> bytes, const std::string& name);
+  // From the header alone, of a file or of all its shards in their order: all there is to know of it but the tensors' data.
+  static Result<File> from_heads(std::vector<Head> heads);
   File(File&&) noexcept;
   File& operator=(File&&) noexcept;
   ~File();
@@ -91,6 +104,7 @@ class File {
   const TensorInfo* find(std::string_view name) const;
   int64_t file_bytes() const;  // sum over shards
   int n_shards() const;
+  bool has_data() const;  // of the tensors
   // An error once a page of the mapping could not be read because the file was truncated under us; see base/mapped_file.h.
   Result<void> check_intact() const;
 

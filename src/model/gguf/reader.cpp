@@ -47,8 +47,10 @@ std::string_view value_type_name(ValueType type) {
   return index < std::size(kTypeNames) ? kTypeNames[index] : "?";
 }
 
-Reader::Reader(std::span<const std::byte> file, const std::string& path, int shard)
-    : file_(file), path_(path), shard_(shard), in_(file.first(std::min(file.size(), kHeaderBytesMax))) {}
+Reader::Reader(std::span<const std::byte> file, size_t file_bytes, const std::string& path, int shard)
+    : file_(file), file_bytes_(file_bytes), path_(path), shard_(shard), in_(file.first(std::min(file.size(), kHeaderBytesMax))) {}
+
+uint64_t Reader::remaining() const { return std::min(file_bytes_, kHeaderBytesMax) - in_.offset(); }
 
 std::string Reader::subject() const {
   if (subject_kind_.empty()) return "";
@@ -61,11 +63,14 @@ std::unexpected<Error> Reader::fault(std::string code, const std::string& what) 
 }
 
 std::unexpected<Error> Reader::truncated(std::string_view field, uint64_t bytes_wanted) const {
-  if (file_.size() > kHeaderBytesMax)
+  if (bytes_wanted <= remaining())
+    return fault("gguf-partial", fmt::format("{} at offset {} needs {} bytes, which lie behind the first {} that are here", field,
+                                             in_.offset(), bytes_wanted, file_.size()));
+  if (file_bytes_ > kHeaderBytesMax)
     return fault("gguf-limit", fmt::format("{} at offset {} needs {} bytes and would pass the limit of {} bytes for a header",
                                            field, in_.offset(), bytes_wanted, kHeaderBytesMax));
   return fault("gguf-truncated", fmt::format("{} at offset {} needs {} bytes, but {} remain of the file's {}", field,
-                                             in_.offset(), bytes_wanted, in_.remaining(), file_.size()));
+                                             in_.offset(), bytes_wanted, remaining(), file_bytes_));
 }
 
 template <class T>
@@ -112,12 +117,14 @@ Result<Header> Reader::read() {
   offsets_.reserve(n_tensors_);
   for (uint64_t i = 0; i < n_tensors_; ++i) TRY(read_tensor(i));
   subject_kind_ = {};
+  header_.bytes = in_.offset();
   TRY(place_tensors());
   return std::move(header_);
 }
 
 Result<void> Reader::read_magic_and_version() {
   const std::string_view start(reinterpret_cast<const char*>(file_.data()), std::min<size_t>(file_.size(), 64));
+  if (file_.size() < 4 && remaining() >= 4 && std::string_view("GGUF").starts_with(start)) return truncated("magic", 4);
   if (!start.starts_with("GGUF")) {
     const std::string_view meaning = known_content(start);
     return fault("gguf-magic", fmt::format("starts with '{}' instead of 'GGUF'{}{}", printable(start.substr(0, 16)),
@@ -144,12 +151,12 @@ Result<void> Reader::read_counts() {
   if (n_keys_ > kKeysMax)
     return fault("gguf-count", fmt::format("key count (at offset 16) is {}; the limit is {}", n_keys_, kKeysMax));
   constexpr uint64_t kEntryBytesMin = 8 + 1 + 4 + 1, kTensorBytesMin = 8 + 1 + 4 + 8 + 4 + 8;
-  if (n_keys_ > in_.remaining() / kEntryBytesMin)
+  if (n_keys_ > remaining() / kEntryBytesMin)
     return fault("gguf-count", fmt::format("key count (at offset 16) is {}, but the {} bytes that follow hold at most {}",
-                                           n_keys_, in_.remaining(), in_.remaining() / kEntryBytesMin));
-  if (n_tensors_ > in_.remaining() / kTensorBytesMin)
+                                           n_keys_, remaining(), remaining() / kEntryBytesMin));
+  if (n_tensors_ > remaining() / kTensorBytesMin)
     return fault("gguf-count", fmt::format("tensor count (at offset 8) is {}, but the {} bytes that follow hold at most {}",
-                                           n_tensors_, in_.remaining(), in_.remaining() / kTensorBytesMin));
+                                           n_tensors_, remaining(), remaining() / kTensorBytesMin));
   return {};
 }
 
@@ -200,10 +207,10 @@ Result<Value> Reader::read_array() {
   TRY_ASSIGN(const uint64_t count, number<uint64_t>("array count"));
   if (count > kArrayItemsMax)
     return fault("gguf-array", fmt::format("array at offset {} has {} items; the limit is {}", at, count, kArrayItemsMax));
-  if (count > in_.remaining() / bytes_min(element))
+  if (count > remaining() / bytes_min(element))
     return fault("gguf-array",
                  fmt::format("array at offset {} has {} items of type {}, but the {} bytes that follow hold at most {}", at,
-                             count, value_type_name(element), in_.remaining(), in_.remaining() / bytes_min(element)));
+                             count, value_type_name(element), remaining(), remaining() / bytes_min(element)));
   const uint64_t begin = in_.offset();
   TRY(check_items(element, count));
   return Value{ValueType::array, ArrayView{element, count, file_.subspan(begin, in_.offset() - begin)}};
@@ -317,7 +324,7 @@ Result<void> Reader::place_tensors() {
   if (n_tensors_ == 0) return {};
   const uint64_t alignment = header_.alignment;
   const uint64_t data_at = (in_.offset() + alignment - 1) / alignment * alignment;
-  const uint64_t data_bytes = data_at < file_.size() ? file_.size() - data_at : 0;
+  const uint64_t data_bytes = data_at < file_bytes_ ? file_bytes_ - data_at : 0;
 
   std::vector<uint32_t> order(n_tensors_);
   std::iota(order.begin(), order.end(), 0u);
@@ -333,7 +340,7 @@ Result<void> Reader::place_tensors() {
       return fault("gguf-bounds",
                    fmt::format("its {} bytes at data offset {} end behind the data section, which begins at {} and has {} "
                                "bytes in a file of {}: the file is truncated or the offset wrong",
-                               bytes, offset, data_at, data_bytes, file_.size()));
+                               bytes, offset, data_at, data_bytes, file_bytes_));
     if (offset < end)
       return fault("gguf-overlap", fmt::format("data offset {} lies inside tensor '{}', which ends at {}", offset,
                                                printable(previous, 128), end));
@@ -341,7 +348,7 @@ Result<void> Reader::place_tensors() {
     if (offset != expected)
       return fault("gguf-offset",
                    fmt::format("data offset is {}, but the data before it ends at {}: {} was expected", offset, end, expected));
-    tensor.data = file_.data() + data_at + offset;
+    tensor.data = file_.size() < file_bytes_ ? nullptr : file_.data() + data_at + offset;
     end = tensor_end;
     previous = tensor.name;
   }

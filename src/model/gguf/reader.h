@@ -18,12 +18,14 @@ struct Header {
   uint32_t alignment = 0;
   Metadata metadata;
   std::vector<TensorInfo> tensors;  // in file order
+  size_t bytes = 0;                 // from the magic to the last tensor's offset
 };
 
 class Reader {
  public:
-  // `path` is for messages, `shard` goes into the tensors.
-  Reader(std::span<const std::byte> file, const std::string& path, int shard);
+  // `file` may be the beginning alone of a file of `file_bytes`: then the tensors have no data, and where the header goes on
+  // behind it the error is {model, gguf-partial}. `path` is for messages, `shard` goes into the tensors.
+  Reader(std::span<const std::byte> file, size_t file_bytes, const std::string& path, int shard);
   Result<Header> read();
 
  private:
@@ -47,11 +49,13 @@ class Reader {
   Result<std::string_view> string(std::string_view field, uint64_t bytes_max);
   Result<ValueType> value_type(std::string_view field);
 
+  uint64_t remaining() const;   // bytes that the header may still have, here or not
   std::string subject() const;  // "key 3 'general.name'", "tensor 17 'output.weight'", "" before the first of them
   std::unexpected<Error> fault(std::string code, const std::string& what) const;
   std::unexpected<Error> truncated(std::string_view field, uint64_t bytes_wanted) const;
 
-  const std::span<const std::byte> file_;
+  const std::span<const std::byte> file_;  // as far as it is here
+  const size_t file_bytes_;
   const std::string& path_;
   const int shard_;
   ByteReader in_;

@@ -1,4 +1,4 @@
-// Names of the files of a split model: "<stem>-00001-of-00003.gguf", numbered from 1. Internal to model/gguf.
+// Names of the files of a split model: "<stem>-00001-of-00003.gguf", numbered from 1.
 #pragma once
 
 #include <optional>

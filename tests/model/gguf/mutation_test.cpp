@@ -47,6 +47,21 @@ TEST(Mutation, TruncationAtEveryByte) {
   }
 }
 
+// As a header arrives piece by piece: more is wanted until it is whole, and then no more.
+TEST(Mutation, AHeaderIsPartialUntilItIsWhole) {
+  for (const auto& [name, bytes] : samples()) {
+    const auto size = static_cast<int64_t>(bytes.size());
+    const size_t whole = header_bytes(bytes, size, name).value();
+    for (size_t length = 0; length < std::min<size_t>(bytes.size(), 4096); ++length) {
+      const auto head = header_bytes(std::span(bytes).first(length), size, name);
+      if (length >= whole)
+        ASSERT_EQ(head.value(), whole) << name << " at " << length;
+      else
+        ASSERT_EQ(head.error().code, "gguf-partial") << name << " at " << length;
+    }
+  }
+}
+
 TEST(Mutation, EveryBitOfTheHeaderFlipped) {
   for (const auto& [name, bytes] : samples()) {
     if (name.find("v2") != name.npos) continue;  // laid out like version 3
