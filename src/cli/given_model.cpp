@@ -16,6 +16,11 @@ namespace {
 
 std::string last_part(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
+std::string fetched_of(const RemoteSource& source) {
+  if (source.fetched_bytes == 0) return "the header was kept from an earlier run";
+  return fmt::format("{} of {} fetched", format_bytes(source.fetched_bytes), format_bytes(source.file_bytes));
+}
+
 Result<GivenModel> open_published(Hub& hub, const Published& published) {
   const int64_t before = hub.bytes_fetched();
   TRY_ASSIGN(std::vector<gguf::Head> heads, hub.heads(published));
@@ -38,9 +43,7 @@ nlohmann::ordered_json to_json(const RemoteSource& source) {
 }
 
 void print(const RemoteSource& source) {
-  fmt::print("\nnot downloaded: {} were fetched of {}{}; all of it: {}\n", format_bytes(source.fetched_bytes),
-             format_bytes(source.file_bytes), source.fetched_bytes == 0 ? ", as the header was kept from an earlier run" : "",
-             printable(source.fetch));
+  fmt::print("\nnot downloaded ({}); all of it: {}\n", fetched_of(source), printable(source.fetch));
 }
 
 int64_t compared_context(const Model& model) { return std::min<int64_t>(8192, model.hparams().n_ctx_train); }
@@ -60,8 +63,7 @@ Result<void> for_each_given(const std::string& argument, const std::function<Res
     Result<void> used;
     if (given) {
       given->is_one_of_several = listing.published.size() > 1;
-      print_note(fmt::format("{}: {} of {} fetched", published.name, format_bytes(given->remote->fetched_bytes),
-                             format_bytes(given->remote->file_bytes)));
+      print_note(fmt::format("{}: {}", published.name, fetched_of(*given->remote)));
       used = use(*given);
     } else {
       used = std::unexpected(std::move(given.error()));

@@ -224,7 +224,7 @@ Json describe(const gguf::File& file, const Options& options, const gguf::FileNa
   out["tokenizer"]["notes"] = Json::array();
   for (const std::string& note : verdict.tokenizer_notes) out["tokenizer"]["notes"].push_back(valid_utf8(note));
   out["chat_template"] = metadata.find("tokenizer.chat_template") != nullptr;
-  out["kinds"] = to_json(model_kinds(metadata, options.path));
+  out["kinds"] = to_json(model_kinds(metadata, file.path()));
   out["filename"] = to_json(name);
   out["findings"] = to_json(gguf::check_file_name(name, file));
   out["faults"] = to_json(verdict.faults);
