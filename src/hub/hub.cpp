@@ -73,7 +73,7 @@ std::unexpected<Error> Hub::refused(const std::string& address, const Fetched& a
                   "check the address letter by letter");
     case 416: return fail(Layer::model, "not-there", said + ": the file is empty", "look for another file of the same model");
     case 429:
-      return fail(Layer::runtime, "server-busy", said + ": too many requests",
+      return fail(Layer::runtime, "too-many-requests", said + ": too many requests",
                   "wait some minutes; with HF_TOKEN a hub allows more");
     default: return fail(Layer::runtime, "server-refuses", said, "run this again later, or fetch the file and plan that");
   }
@@ -140,9 +140,10 @@ Result<gguf::Head> Hub::head(const RemoteFile& file) {
     whole.error().fix = "look for another file of the same model, or check the address";
     return std::unexpected(std::move(whole.error()));
   }
-  const CachedHead fetched{
-      file.hash.empty() ? answer.etag : file.hash,
-      {file.address.substr(0, file.address.find('?')), {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(*whole)}, answer.file_bytes}};
+  const CachedHead fetched{file.hash.empty() ? answer.etag : file.hash,
+                           {file.address.substr(0, file.address.find('?')),
+                            {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(*whole)},
+                            answer.file_bytes}};
   cache_.save(file.address, fetched);
   return fetched.head;
 }

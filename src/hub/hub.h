@@ -22,7 +22,7 @@ class Hub {
   explicit Hub(const Env& env, FetchLimits limits = default_limits());
 
   // What `address` names: one model, or what a repository holds of it (see hub/repository.h). Errors: those of Fetcher and of
-  // repository.h; {model, access-denied | not-there}; {runtime, server-busy | server-refuses}.
+  // repository.h; {model, access-denied | not-there}; {runtime, too-many-requests | server-refuses}.
   Result<Listing> find(const std::string& address);
 
   // Header of each of its files, as gguf::File::from_heads takes them. Errors beside those above: gguf-… of a broken header.

@@ -143,7 +143,7 @@ TEST_F(HubTest, RefusalsSayWhatToDo) {
   EXPECT_THAT(gated.what, HasSubstr("GatedRepo"));
   EXPECT_THAT(gated.fix, HasSubstr("HF_TOKEN"));
   EXPECT_EQ(error_for({.status = 404}).code, "not-there");
-  EXPECT_EQ(error_for({.status = 429}).code, "server-busy");
+  EXPECT_EQ(error_for({.status = 429}).code, "too-many-requests");
   EXPECT_EQ(error_for({.status = 500}).code, "server-refuses");
   EXPECT_EQ(error_for({.body = "<html>"}).code, "server-broken");
   EXPECT_EQ(error_for({.body = "{\"error\":\"x\"}"}).code, "server-broken");
