@@ -12,7 +12,8 @@
 namespace lupo::cli {
 namespace {
 
-constexpr double kUsableTps = 5;  // about as fast as people read
+constexpr double kUsableTps = 5;     // about as fast as people read
+constexpr double kBitsEnough = 8.5;  // Q8_0: what has more is larger and slower, and nobody can tell its answers from these
 constexpr size_t kNameBytesMax = 40;
 
 Rank rank_of(const std::string& path, int64_t file_bytes, const std::optional<RemoteSource>& remote) {
@@ -67,7 +68,8 @@ void rank(std::vector<Rank>& ranks) {
     if (a.fits != b.fits) return a.fits;
     if (is_usable(a) != is_usable(b)) return is_usable(a);
     if (a.params != b.params) return a.params > b.params;
-    return a.bits_per_weight > b.bits_per_weight;
+    const double bits_a = std::min(a.bits_per_weight, kBitsEnough), bits_b = std::min(b.bits_per_weight, kBitsEnough);
+    return bits_a != bits_b ? bits_a > bits_b : a.memory_bytes < b.memory_bytes;
   });
 }
 
@@ -83,8 +85,9 @@ void print_ranking(const std::vector<Rank>& ranks) {
                r.bits_per_weight, format_bytes(r.file_bytes), format_bytes(r.memory_bytes), r.n_ctx, r.fits ? "yes" : "NO",
                r.decode_tps ? in_words(*r.decode_tps) : "", r.prefill_tps ? in_words(*r.prefill_tps) : "");
   }
-  fmt::print("\nranked: what fits, then what decodes at {:.0f} tok/s or more, then by parameters, then by bits a weight{}\n",
-             kUsableTps, same_ctx ? fmt::format("; at a context of {} (--ctx for another)", ranks[0].n_ctx) : "");
+  fmt::print(
+      "\nranked: what fits, then what decodes at {:.0f} tok/s or more, then by parameters, then by bits a weight up to {}{}\n",
+      kUsableTps, kBitsEnough, same_ctx ? fmt::format("; at a context of {} (--ctx for another)", ranks[0].n_ctx) : "");
   const Rank& best = ranks.front();
   if (!best.fits)
     fmt::print("none of them fits at this context\n");

@@ -26,7 +26,8 @@ struct Rank {
 Rank rank_of(const Planned& planned);
 Rank rank_of(const PlanOn& plan);  // at its first context
 
-// Those that fit first, of these the ones fast enough to read along, of these the one that knows most: parameters, then bits.
+// Those that fit first, of these the ones fast enough to read along, of these the one that knows most: parameters, then bits,
+// of which 8.5 are enough; of equals the smaller.
 void rank(std::vector<Rank>& ranks);
 
 void print_ranking(const std::vector<Rank>& ranks);
