@@ -240,7 +240,7 @@ HardwareUse hardware_use(const Env& env, const Machine& machine, const DoctorReq
   HardwareUse use{.isa = request.isa, .isa_best = request.isa_best, .load_before = {}, .load_during = {}};
   if (!examined) return use;
   use.decode_gbps = examined->exam.decode_gbps;
-  use.model = printable(request.model, 400);
+  use.model = shell_word(request.model);
   use.best_isa_gain = examined->gains.best_isa;
   use.others_busy = examined->circumstances.others_busy;
   use.file_read_gbps = measure_file_read_gbps(request.model, kDiskSeconds);
@@ -268,7 +268,7 @@ Result<Examined> examine(const Env& env, const Model& model, Machine& machine, R
   exam.architecture = model.arch().name;
   const std::map<Type, int64_t> matrix_bytes = matrix_bytes_by_type(shown.graph);
   exam.bits_per_weight = bits_per_weight(matrix_bytes);
-  Seen seen{env, model, machine, request, exam, printable(request.model, 400), habits_of(env, model)};
+  Seen seen{env, model, machine, request, exam, shell_word(request.model), habits_of(env, model)};
   if (exam.fits) {
     TRY_ASSIGN(seen.circumstances, run_for_a_moment(env, model, machine, roof, request.runtime, exam));
   }

@@ -23,6 +23,12 @@ const char* anchor_name(Plot::Anchor anchor) {
 
 bool Axis::shows(double value) const { return std::isfinite(value) && (!is_log || value > 0); }
 
+void Axis::include(double value) {
+  if (!shows(value)) return;
+  low = std::min(low, value);
+  high = std::max(high, value);
+}
+
 double Axis::share(double value) const {
   const auto at = [&](double x) { return is_log ? std::log(x) : x; };
   const double range = at(high) - at(low);
@@ -39,6 +45,7 @@ std::vector<double> even_ticks(double high, int n) {
 }
 
 std::vector<double> log_ticks(const Axis& axis) {
+  if (!axis.is_log || axis.is_empty()) return {};
   std::vector<double> tens, all;
   for (double decade = std::pow(10, std::floor(std::log10(axis.low))); decade <= axis.high; decade *= 10)
     for (const double x : {decade, 2 * decade, 5 * decade}) {
@@ -50,6 +57,7 @@ std::vector<double> log_ticks(const Axis& axis) {
 }
 
 std::vector<double> binary_ticks(const Axis& axis, int n) {
+  if (!axis.is_log || axis.is_empty()) return {};
   const int first = static_cast<int>(std::ceil(std::log2(axis.low) - 1e-9)),
             last = static_cast<int>(std::floor(std::log2(axis.high) + 1e-9));
   const int step = std::max(1, (last - first + n) / n);

@@ -15,10 +15,13 @@ namespace lupo {
 struct Axis {
   double low = 0, high = 1;
   bool is_log = false;
+  static Axis of_nothing() { return {1e300, 0, true}; }  // logarithmic, to be widened
+  void include(double value);                            // widens it to a value that it can show
+  bool is_empty() const { return !(low < high) || !shows(low) || !shows(high); }
   bool shows(double value) const;    // it can be placed: finite, and positive when logarithmic
   double share(double value) const;  // 0 at low, 1 at high; beyond them cut
 };
-// 1, 2, 5, 10, … from 0 to at least `high`, about `n` of them.
+// Steps of 1, 2 or 5 times a power of ten, from 0 to at least `high`, about `n` of them.
 std::vector<double> even_ticks(double high, int n);
 // Powers of ten between the ends; with 2 and 5 between them where there would be fewer than three.
 std::vector<double> log_ticks(const Axis& axis);

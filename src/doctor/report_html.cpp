@@ -18,6 +18,12 @@ std::string sentence(std::string text) {
   return text;
 }
 
+std::string gain_words(const Finding& f) {
+  std::string words = fmt::format("{} about {:.0f} % faster with the fix", f.gain_of, 100 * f.gain);
+  if (f.gain_high > 0) words += fmt::format(", in 8 of 10 cases {:.0f} to {:.0f} %", 100 * f.gain_low, 100 * f.gain_high);
+  return words;
+}
+
 std::string file_name_of(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 // Of the page: the model's own name, or its file's, or the machine's.
@@ -114,20 +120,10 @@ void add_findings(const Diagnosis& d, Markup& out) {
     out.text(fmt::format(" · {} / {}", layer_name(f.layer), f.code)).close();
     out.leaf("h3", {}, sentence(f.what));
     if (!f.evidence.empty()) out.leaf("p", {}, sentence(f.evidence));
-    if (f.gain >= 0.01) out.leaf("p", {{"class", "gain"}}, fmt::format("About {:.0f} % faster with the fix", 100 * f.gain));
+    if (f.gain >= 0.01) out.leaf("p", {{"class", "gain"}}, sentence(gain_words(f)));
     if (!f.fix.empty()) out.open("pre").leaf("code", {}, f.fix).close();
     out.close();
   }
-  out.close();
-}
-
-void add_plots(const Diagnosis& d, Markup& out) {
-  if (!d.has_machine()) return;
-  out.open("div", {{"class", "plots"}});
-  add_roofline(d, out);
-  add_memory_over_context(d, out);
-  if (d.exam) add_speed_over_context(*d.exam, out);
-  if (d.exam) add_timeline(*d.exam, out);
   out.close();
 }
 
@@ -158,6 +154,16 @@ void add_machine(const Diagnosis& d, Markup& out) {
   out.close().close();
 }
 
+void add_plots(const Diagnosis& d, Markup& out) {
+  out.open("div", {{"class", "plots"}});
+  add_roofline(d, out);
+  add_memory_over_context(d, out);
+  if (d.exam) add_speed_over_context(*d.exam, out);
+  if (d.exam) add_timeline(*d.exam, out);
+  if (!d.exam) add_machine(d, out);  // beside the one plot that there is
+  out.close();
+}
+
 }  // namespace
 
 std::string to_html(const Diagnosis& d, const std::string& made) {
@@ -173,7 +179,7 @@ std::string to_html(const Diagnosis& d, const std::string& made) {
   add_plots(d, out);
   if (d.exam) add_list("Decisions", d.exam->decisions, out);
   if (d.served) add_list("Unknown", unknown_of(*d.served), out);
-  add_machine(d, out);
+  if (d.exam) add_machine(d, out);
   return std::move(out).take();
 }
 

@@ -45,7 +45,7 @@ void close_figure(Markup& out, std::string_view caption, const Row& head = {}, c
   out.close().close();
 }
 
-std::string rate(double value) { return fmt::format("{:.{}f}", value, value < 10 ? 1 : 0); }
+std::string rate(double value) { return fmt::format("{:.{}f}", value, value < 0.1 ? 3 : value < 10 ? 1 : 0); }
 std::string tokens_name(double n) { return n >= 1024 ? fmt::format("{:.0f}K", n / 1024) : fmt::format("{:.0f}", n); }
 std::string power_name(double value) { return fmt::format("{:g}", value); }
 
@@ -57,7 +57,7 @@ struct Ceiling {
 // Highest first; those of equal height once.
 std::vector<Ceiling> ceilings_of(const Roof& roof) {
   std::vector<Ceiling> ceilings{{"int8", 2 * roof.int8_gmacs}, {"bf16", 2 * roof.bf16_gmacs}, {"f32", 2 * roof.f32_gmacs}};
-  std::erase_if(ceilings, [](const Ceiling& c) { return c.gflops <= 0; });
+  std::erase_if(ceilings, [](const Ceiling& c) { return !(c.gflops > 0) || !std::isfinite(c.gflops); });
   std::ranges::stable_sort(ceilings, std::ranges::greater{}, &Ceiling::gflops);
   return ceilings;
 }
@@ -68,9 +68,8 @@ std::pair<Axis, Axis> roofline_axes(const Roof& roof, const std::vector<Ceiling>
   Axis x{ceilings.back().gflops / roof.read_gbps / 8, ceilings.front().gflops / roof.read_gbps * 8, true};
   Axis y{ceilings.back().gflops / 8, ceilings.front().gflops * 2, true};
   for (const RoofPoint& p : points) {
-    if (p.intensity <= 0) continue;
-    x = {std::min(x.low, p.intensity / 2), std::max(x.high, p.intensity * 3), true};
-    y = {std::min(y.low, p.gflops / 2), std::max(y.high, p.gflops * 2), true};
+    for (const double factor : {0.5, 3.0}) x.include(factor * p.intensity);
+    for (const double factor : {0.5, 2.0}) y.include(factor * p.gflops);
   }
   return {x, y};
 }
@@ -138,6 +137,7 @@ constexpr std::array<Layered, 4> kStack = {{{"weights", "area a1", &MemoryBytes:
 
 void draw_stack(const std::vector<ContextPoint>& points, Plot& plot) {
   std::vector<double> floor(points.size(), 0);
+  std::vector<std::pair<const char*, double>> names;  // and where they stand
   for (const Layered& layer : kStack) {
     std::vector<PlotBand> band;
     for (size_t i = 0; i < points.size(); ++i) {
@@ -147,10 +147,11 @@ void draw_stack(const std::vector<ContextPoint>& points, Plot& plot) {
     }
     if (std::ranges::all_of(points, [&](const ContextPoint& p) { return p.bytes.*layer.bytes == 0; })) continue;
     plot.band(band, layer.style);
-    // Inside the area where it is thick enough, at its right end.
     const double top = plot.at_y(band.back().high), bottom = plot.at_y(band.back().low);
-    if (bottom - top >= 18) plot.label(Plot::kRight - 6, (top + bottom) / 2 + 5, Anchor::end, layer.name, "name inside");
+    if (bottom - top >= 18) names.emplace_back(layer.name, (top + bottom) / 2 + 5);
   }
+  // Inside the areas that are thick enough, at their right end; above all of them, since a later area may reach over a name.
+  for (const auto& [name, y] : names) plot.label(Plot::kRight - 6, y, Anchor::end, name, "name inside");
 }
 
 void draw_available(const Machine& machine, double most, Plot& plot) {
@@ -162,6 +163,11 @@ void draw_available(const Machine& machine, double most, Plot& plot) {
   } else {
     plot.label(Plot::kLeft + 6, Plot::kTop + 14, Anchor::start, fmt::format("{} available: far above", text), "note strong");
   }
+}
+
+double middle_at(const std::vector<SpeedAt>& curve, double n) {
+  const auto at = std::ranges::find_if(curve, [&](const SpeedAt& s) { return static_cast<double>(s.n) >= n; });
+  return at == curve.end() ? 0 : at->tps.middle;
 }
 
 void draw_curve(const std::vector<SpeedAt>& curve, const char* name, const char* style, Plot& plot) {
@@ -191,9 +197,8 @@ void add_parts(const ModelExam& exam, Markup& out) {
              {{"class", "fill"},
               {"style", fmt::format("left:{}%;width:{}%", coordinate(100 * at / total), coordinate(100 * part.time.ms / total))}},
              "");
-    const std::string faults = part.time.major_faults > 0 ? fmt::format(", {} page{} from the disk", part.time.major_faults,
-                                                                        part.time.major_faults == 1 ? "" : "s")
-                                                          : "";
+    const int64_t n = part.time.major_faults;
+    const std::string faults = n > 0 ? fmt::format(" · {} disk wait{}", n, n == 1 ? "" : "s") : "";
     out.close().leaf("span", {{"class", "ms"}}, fmt::format("{} ms{}", rate(part.time.ms), faults)).close();
     at += part.time.ms;
   }
@@ -203,8 +208,8 @@ void add_parts(const ModelExam& exam, Markup& out) {
 void draw_tokens(const std::vector<StepTime>& tokens, const TokenTimes& summary, Markup& out) {
   const Axis x{0.5, static_cast<double>(tokens.size()) + 0.5}, y{0, summary.slowest_ms * 1.15};
   Plot plot(out, "tokens", "Time of each decoded token",
-            fmt::format("{} tokens; the median takes {:.1f} ms, the slowest {:.1f} ms", tokens.size(), summary.median_ms,
-                        summary.slowest_ms),
+            fmt::format("{} tokens; the median takes {} ms, the slowest {} ms", tokens.size(), rate(summary.median_ms),
+                        rate(summary.slowest_ms)),
             x, y, 220);
   plot.titles("decoded token", "time of a token");
   for (const double tick : even_ticks(y.high, 4))
@@ -219,14 +224,14 @@ void draw_tokens(const std::vector<StepTime>& tokens, const TokenTimes& summary,
               fmt::format("token {}: {:.2f} ms{}{}", i + 1, tokens[i].ms, reason.empty() ? "" : ", ", reason));
   }
   plot.line({{x.low, summary.median_ms}, {x.high, summary.median_ms}}, "limit");
-  plot.label(Plot::kRight, Plot::kTop - 4, Anchor::end, fmt::format("dashed: median {:.1f} ms", summary.median_ms), "note");
+  plot.label(Plot::kRight, Plot::kTop - 4, Anchor::end, fmt::format("dashed: median {} ms", rate(summary.median_ms)), "note");
 }
 
 }  // namespace
 
 void add_roofline(const Diagnosis& d, Markup& out) {
   const std::vector<Ceiling> ceilings = ceilings_of(d.roof);
-  if (d.roof.read_gbps <= 0 || ceilings.empty()) return;
+  if (!(d.roof.read_gbps > 0) || ceilings.empty()) return;
   std::vector<Phased> shown;
   std::vector<RoofPoint> points;
   std::vector<Row> rows;
@@ -240,7 +245,7 @@ void add_roofline(const Diagnosis& d, Markup& out) {
         points.push_back(p);
       }
   const auto [x, y] = roofline_axes(d.roof, ceilings, points);
-  open_figure(out, "Roofline: what memory and cores allow, and what was reached", !rows.empty());
+  open_figure(out, rows.empty() ? "Roofline" : "Roofline: what memory and cores allow, and what was reached", !rows.empty());
   out.open("div", {{"class", rows.empty() ? "" : "pair"}});
   {
     Plot plot(
@@ -314,16 +319,21 @@ void add_memory_over_context(const Diagnosis& d, Markup& out) {
 void add_speed_over_context(const ModelExam& exam, Markup& out) {
   const Prediction& predicted = exam.prediction;
   if (predicted.decode.empty() || predicted.prefill.empty()) return;
-  Axis x{1e18, 0, true}, y{1e18, 0, true};
-  for (const std::vector<SpeedAt>* curve : {&predicted.decode, &predicted.prefill})
+  struct Measured {
+    double n, tps;
+    const std::vector<SpeedAt>* curve;
+  };
+  const std::array<Measured, 2> measured{{{static_cast<double>(exam.decode_depth), exam.decode_tps, &predicted.decode},
+                                          {static_cast<double>(exam.n_prefill), exam.prefill_tps, &predicted.prefill}}};
+  Axis x = Axis::of_nothing(), y = Axis::of_nothing();
+  for (const auto& [n, tps, curve] : measured) {
+    y.include(tps);
     for (const SpeedAt& at : *curve) {
-      x = {std::min(x.low, static_cast<double>(at.n)), std::max(x.high, static_cast<double>(at.n)), true};
-      y = {std::min(y.low, at.tps.low), std::max(y.high, at.tps.high), true};
+      x.include(static_cast<double>(at.n));
+      y.include(at.tps.low);
+      y.include(at.tps.high);
     }
-  const std::array<std::pair<double, double>, 2> measured{
-      {{static_cast<double>(exam.decode_depth), exam.decode_tps}, {static_cast<double>(exam.n_prefill), exam.prefill_tps}}};
-  for (const auto& [n, tps] : measured)
-    if (tps > 0) y = {std::min(y.low, tps), std::max(y.high, tps), true};
+  }
   y = {y.low / 1.3, y.high * 1.6, true};
   open_figure(out, "Speed over the context");
   {
@@ -335,12 +345,13 @@ void add_speed_over_context(const ModelExam& exam, Markup& out) {
     for (const double tick : binary_ticks(x, 7)) plot.tick_x(tick, tokens_name(tick));
     draw_curve(predicted.prefill, "prefill", "second", plot);
     draw_curve(predicted.decode, "decode", "first", plot);
-    for (const auto& [n, tps] : measured) {
+    for (const auto& [n, tps, curve] : measured) {
       if (tps <= 0) continue;
       const PlotPoint at{std::clamp(n, x.low, x.high), tps};
       plot.dot(at, 4, "dot", fmt::format("measured: {} tokens a second", rate(tps)));
       const std::string text = fmt::format("measured {}", rate(tps));
-      if (!plot.label(plot.at_x(at.x) + 7, plot.at_y(at.y) + 16, Anchor::start, text, "name"))
+      const double away = tps > middle_at(*curve, n) ? -8 : 16;  // from the curve
+      if (!plot.label(plot.at_x(at.x) + 7, plot.at_y(at.y) + away, Anchor::start, text, "name"))
         plot.label_dot(at, 4, text, "name");
     }
   }
@@ -373,10 +384,9 @@ void add_timeline(const ModelExam& exam, Markup& out) {
     const std::string reason = reason_of(sum_of(slow_ones));
     if (!reason.empty()) slow += ": " + reason;
   }
-  close_figure(out,
-               fmt::format("The first token touches the weights, which brings them in from the file. {}. In all, {} page{} came "
-                           "from the disk, and threads were preempted {} times.",
-                           slow, all.major_faults, all.major_faults == 1 ? "" : "s", all.preemptions));
+  close_figure(out, fmt::format("The first token touches the weights, which brings them in from the file. {}. In all, the "
+                                "disk was waited for {} time{}, and threads were preempted {} times.",
+                                slow, all.major_faults, all.major_faults == 1 ? "" : "s", all.preemptions));
 }
 
 }  // namespace lupo

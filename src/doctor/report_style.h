@@ -46,7 +46,7 @@ p { margin: 0; }
 .share, .ms { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .share { text-align: right; }
 .track { position: relative; display: block; height: 9px; border-radius: 5px; background: var(--track); overflow: hidden; }
-.layers .track { align-self: center; }
+.layers .track { align-self: start; margin-top: 0.5em; }
 .fill { position: absolute; top: 0; bottom: 0; left: 0; min-width: 2px; border-radius: inherit; background: var(--a1); }
 .limit .fill, .parts .fill { background: var(--accent); }
 .finding + .finding { border-top: 1px solid var(--line); margin-top: 16px; padding-top: 16px; }
@@ -111,6 +111,7 @@ svg .stem.slow { fill: var(--warning); }
   main { padding: 20px 14px 32px; }
   .card { padding: 16px 14px; }
   .layers li { grid-template-columns: 1fr 3.6rem; row-gap: 5px; }
+  .layers .track { margin-top: 0; }
   .layers .layer { order: 1; } .layers .share { order: 2; } .layers .track, .layers .none { order: 3; grid-column: 1 / -1; }
   .layers .what { order: 4; grid-column: 1 / -1; } .layers .none { display: none; }
   .parts li { grid-template-columns: 5.2rem 1fr 6.5rem; column-gap: 8px; }

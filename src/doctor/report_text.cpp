@@ -166,7 +166,7 @@ void add_run(const Diagnosis& d, Text& text) {
   for (std::string& item : items) item += " ms";
   const TokenTimes tokens = summary_of(timeline.tokens);
   items.push_back(fmt::format("a token {:.1f} ms, the slowest {:.1f} ms", tokens.median_ms, tokens.slowest_ms));
-  if (faults > 0) items.push_back(fmt::format("{} pages from the disk", faults));
+  if (faults > 0) items.push_back(fmt::format("{} waits for the disk", faults));
   text.line("run", text.wrap(items, " · ", kLabel));
 }
 
@@ -177,7 +177,10 @@ void add_finding(const Finding& finding, Text& text) {
       "{} {}\n", text.paint(color_of(finding.severity), fmt::format("{:<8}", severity_name(finding.severity))),
       text.wrap(fmt::format("{} [{}/{}]", printable(finding.what), layer_name(finding.layer), finding.code), kIndent)));
   if (!finding.evidence.empty()) below(text.wrap(printable(finding.evidence), kIndent));
-  if (finding.gain >= 0.01) below(fmt::format("gain: about {:.0f} % faster", 100 * finding.gain));
+  if (finding.gain >= 0.01)
+    below(fmt::format(
+        "gain: {} about {:.0f} % faster{}", finding.gain_of, 100 * finding.gain,
+        finding.gain_high > 0 ? fmt::format(" [{:.0f}–{:.0f}]", 100 * finding.gain_low, 100 * finding.gain_high) : ""));
   if (!finding.fix.empty()) below("fix: " + printable(finding.fix));  // a command stays one line
 }
 

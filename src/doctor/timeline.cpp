@@ -41,7 +41,7 @@ TokenTimes summary_of(const std::vector<StepTime>& tokens) {
 }
 
 std::string reason_of(const StepTime& step) {
-  if (step.major_faults > 0) return fmt::format("{} page{} from the disk", step.major_faults, step.major_faults == 1 ? "" : "s");
+  if (step.major_faults > 0) return fmt::format("{} wait{} for the disk", step.major_faults, step.major_faults == 1 ? "" : "s");
   if (step.preemptions > 0)
     return fmt::format("preempted {}", step.preemptions == 1 ? "once" : fmt::format("{} times", step.preemptions));
   return "";

@@ -12,7 +12,7 @@ namespace lupo {
 
 struct StepTime {
   double ms = 0;             // of the clock on the wall
-  int64_t major_faults = 0;  // pages that this process read from the disk meanwhile
+  int64_t major_faults = 0;  // pages that this process waited for the disk for
   int64_t preemptions = 0;   // times that a thread of it had to give its core to another
 };
 
@@ -48,7 +48,7 @@ struct TokenTimes {
 };
 TokenTimes summary_of(const std::vector<StepTime>& tokens);
 
-// Why a slow one may have been slow: "2 pages from the disk", "preempted 3 times", or "" where nothing was seen.
+// Why a slow one may have been slow: "2 waits for the disk", "preempted 3 times", or "" where nothing was seen.
 std::string reason_of(const StepTime& step);
 
 }  // namespace lupo
