@@ -240,8 +240,11 @@ TEST(Text, FitsTheTerminal) {
   for (const int columns : {60, 80, 120, 200}) {
     SCOPED_TRACE(columns);
     const std::vector<std::string> lines = lines_of(to_text(d, {.columns = columns}));
-    for (size_t i = 0; i < lines.size(); ++i)
-      if (i > 1 && lines[i].find("fix: ") == std::string::npos) EXPECT_LE(columns_of(lines[i]), columns) << lines[i];
+    for (size_t i = 0; i < lines.size(); ++i) {
+      if (i > 1 && lines[i].find("fix: ") == std::string::npos) {
+        EXPECT_LE(columns_of(lines[i]), columns) << lines[i];
+      }
+    }
   }
   Diagnosis without = d;
   without.findings.clear();
