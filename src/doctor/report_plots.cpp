@@ -45,7 +45,7 @@ void close_figure(Markup& out, std::string_view caption, const Row& head = {}, c
   out.close().close();
 }
 
-std::string rate(double value) { return fmt::format("{:.{}f}", value, value < 0.1 ? 3 : value < 10 ? 1 : 0); }
+std::string rate(double value) { return fmt::format("{:.{}f}", value, value < 0.1 ? 2 : value < 10 ? 1 : 0); }
 std::string tokens_name(double n) { return n >= 1024 ? fmt::format("{:.0f}K", n / 1024) : fmt::format("{:.0f}", n); }
 std::string power_name(double value) { return fmt::format("{:g}", value); }
 

@@ -31,18 +31,27 @@ h2 { font-size: 1.05rem; margin: 0 0 12px; }
 h3 { font-size: 1rem; margin: 0; font-weight: 600; }
 p { margin: 0; }
 .sub { color: var(--muted); font-size: 0.92rem; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px; margin: 0 0 20px; min-width: 0; }
+.card {
+  background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 20px 22px;
+  margin: 0 0 20px; min-width: 0;
+}
 .verdict { border-left: 5px solid var(--accent); }
 .verdict strong { display: block; font-size: 1.35rem; line-height: 1.3; letter-spacing: -0.01em; }
 .verdict p { margin-top: 4px; }
 .layers, .parts { list-style: none; margin: 0; padding: 0; }
-.layers li { display: grid; grid-template-columns: 7.5rem 11rem 3.6rem 1fr; column-gap: 14px; align-items: baseline; padding: 7px 0; }
+.layers li {
+  display: grid; grid-template-columns: 7.5rem 11rem 3.6rem 1fr; column-gap: 14px; align-items: baseline;
+  padding: 7px 0;
+}
 .layers li + li { border-top: 1px solid var(--line); }
 .layers .what { color: var(--muted); font-size: 0.92rem; }
 .layers .limit .layer, .layers .limit .share { color: var(--accent); font-weight: 650; }
 .layers .limit .what { color: var(--ink); }
 .tag { font-size: 0.78rem; font-weight: 600; letter-spacing: 0.02em; color: var(--muted); }
-.limit .tag { display: inline-block; margin-left: 8px; padding: 0 7px; border-radius: 20px; background: var(--soft); color: var(--accent); white-space: nowrap; }
+.limit .tag {
+  display: inline-block; margin-left: 8px; padding: 0 7px; border-radius: 20px; background: var(--soft);
+  color: var(--accent); white-space: nowrap;
+}
 .share, .ms { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .share { text-align: right; }
 .track { position: relative; display: block; height: 9px; border-radius: 5px; background: var(--track); overflow: hidden; }
@@ -70,11 +79,14 @@ details { margin-top: 10px; font-size: 0.86rem; }
 summary { cursor: pointer; color: var(--accent); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.86rem; }
-th, td { text-align: right; padding: 3px 12px 3px 0; white-space: nowrap; }
+th, td { text-align: right; padding: 3px 0 3px 10px; white-space: nowrap; }
 th { font-weight: 600; color: var(--muted); }
-td:first-child, th:first-child { text-align: left; }
+td:first-child, th:first-child { text-align: left; padding-left: 0; }
 tbody tr { border-top: 1px solid var(--line); }
-.parts li { display: grid; grid-template-columns: 5.5rem 1fr 9.5rem; column-gap: 12px; align-items: center; padding: 2px 0; font-size: 0.86rem; }
+.parts li {
+  display: grid; grid-template-columns: 5.5rem 1fr 9.5rem; column-gap: 12px; align-items: center;
+  padding: 2px 0; font-size: 0.86rem;
+}
 .parts .ms { color: var(--muted); white-space: normal; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 0; font-size: 0.92rem; }
 dt { color: var(--muted); }
