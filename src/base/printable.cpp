@@ -89,6 +89,20 @@ std::string valid_utf8(std::string_view text) {
   return out;
 }
 
+std::string shell_word(std::string_view text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-";
+  const std::string shown = printable(text, 400);
+  if (!shown.empty() && shown.find_first_not_of(kPlain) == std::string::npos) return shown;
+  std::string word = "'";
+  for (const char c : shown) {
+    if (c == '\'')
+      word += "'\\''";
+    else
+      word += c;
+  }
+  return word + "'";
+}
+
 std::string in_lower_case(std::string_view text) {
   std::string lower(text);
   for (char& c : lower)

@@ -13,6 +13,9 @@ std::string printable(std::string_view text, size_t bytes_max = 4096);
 // Valid UTF-8: every byte that is not part of a well-formed sequence becomes U+FFFD. For JSON strings.
 std::string valid_utf8(std::string_view text);
 
+// `text` as one word of a command for sh, printable and cut to 400 bytes: quoted where a letter of it means something to a shell.
+std::string shell_word(std::string_view text);
+
 // Letters of ASCII in lower case, all else as it is.
 std::string in_lower_case(std::string_view text);
 

@@ -2,14 +2,22 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
+#include "base/printable.h"
+
 namespace lupo {
 namespace {
+
+bool color_is_refused() {
+  const char* refused = std::getenv("NO_COLOR");
+  return refused != nullptr && *refused != '\0';
+}
 
 volatile std::sig_atomic_t interrupted = 0;
 struct sigaction previous_action;
@@ -31,9 +39,22 @@ bool is_terminal_in() { return isatty(STDIN_FILENO) != 0; }
 bool is_terminal_out() { return isatty(STDOUT_FILENO) != 0; }
 bool is_terminal_err() { return isatty(STDERR_FILENO) != 0; }
 
-bool wants_color() {
-  const char* refused = std::getenv("NO_COLOR");
-  return is_terminal_err() && (refused == nullptr || *refused == '\0');
+bool wants_color() { return is_terminal_err() && !color_is_refused(); }
+bool wants_color_out() { return is_terminal_out() && !color_is_refused(); }
+
+int columns_out() {
+  winsize size{};
+  return is_terminal_out() && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+bool locale_is_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string lower = in_lower_case(value);
+    return lower.find("utf-8") != std::string::npos || lower.find("utf8") != std::string::npos;
+  }
+  return false;
 }
 
 InterruptFlag::InterruptFlag() {

@@ -12,6 +12,12 @@ bool is_terminal_out();  // standard output
 bool is_terminal_err();  // standard error
 // Colour codes are wanted on standard error: it is a terminal and NO_COLOR is not set (no-color.org).
 bool wants_color();
+bool wants_color_out();  // the same of standard output
+
+// Width of the terminal that standard output is; 0 when it is none.
+int columns_out();
+// The locale of the environment (LC_ALL, else LC_CTYPE, else LANG) names UTF-8.
+bool locale_is_utf8();
 
 // While one exists, Ctrl-C (SIGINT) sets a flag instead of ending the process. One at a time.
 class InterruptFlag {

@@ -27,11 +27,10 @@ std::string format_count(int64_t count) {
   return fmt::format("{}", count);
 }
 
-std::string format_bar(double filled) {
-  constexpr int kWidth = 20;
-  const int n = std::clamp(static_cast<int>(filled * kWidth + 0.5), 0, kWidth);
+std::string format_bar(double filled, int cells) {
+  const int n = std::clamp(static_cast<int>(filled * cells + 0.5), 0, cells);
   std::string text;
-  for (int i = 0; i < kWidth; ++i) text += i < n ? "█" : "░";
+  for (int i = 0; i < cells; ++i) text += i < n ? "█" : "░";
   return text;
 }
 

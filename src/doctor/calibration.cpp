@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file_pages.h"
+#include "doctor/median.h"
 #include "doctor/verdict.h"
 #include "graph/ops/op.h"
 #include "hardware/bandwidth.h"
@@ -29,11 +30,6 @@ AttendAttrs attrs_of(const AttendShape& shape) {
           .head_dim = shape.head_dim,
           .head_dim_v = shape.head_dim_v,
           .scale = 1 / std::sqrt(static_cast<float>(shape.head_dim))};
-}
-
-double median(std::vector<double> values) {
-  std::ranges::nth_element(values, values.begin() + std::ssize(values) / 2);
-  return values[values.size() / 2];
 }
 
 // One rate, measured once a round.

@@ -58,26 +58,46 @@ double kv_bits(const RuntimeOptions& options) {
   return (bits(options.k_type) + bits(options.v_type)) / 2;
 }
 
-// Runs the model for a moment and fills the measured part of the exam; what went on meanwhile, once the weights were there.
-Result<Circumstances> run_for_a_moment(const Env& env, const Model& model, const Machine& machine, const RuntimeOptions& options,
-                                       ModelExam& exam) {
-  RuntimeOptions brief = options;
-  brief.n_ctx =
-      std::min<int64_t>(exam.n_ctx, kPrefillTokens + kDecodeTokens);  // the cache of a short run, not of the full context
-  TRY_ASSIGN(const std::unique_ptr<Engine> engine, Engine::load(model, machine, brief));
-  TRY_ASSIGN(const double first_token, warm_up(*engine));
-  // A token that takes long already says how slow this is: then a few tokens must do.
-  const int64_t n_prefill = std::min<int64_t>(first_token > 0.25 ? 16 : kPrefillTokens, engine->n_ctx());
-  const Watch watch(env);
-  const SpeedOptions speed{.repetitions = 3, .seconds_max = kRunSecondsMax, .trace = true};
-  TRY_ASSIGN(const PrefillSpeed prefill,
-             measure_prefill(*engine, n_prefill, 0, {.repetitions = 3, .seconds_max = kRunSecondsMax}));
-  TRY_ASSIGN(const DecodeSpeed decode, measure_decode(*engine, std::min(kDecodeTokens, engine->n_ctx()), 0, 1, speed));
+void add_speeds(const PrefillSpeed& prefill, const DecodeSpeed& decode, Roof& roof, ModelExam& exam) {
   exam.prefill_tps = prefill.tps;
   exam.decode_tps = decode.tps;
   exam.decode_gbps = decode.traffic.gbps;
   exam.decode_ops = decode.ops;
+  exam.prefill_ops = prefill.ops;
+  exam.n_prefill = prefill.n;
+  exam.decode_depth = decode.n / 2;
+  exam.timeline.tokens = decode.steps;
+  roof = greater(roof, measure_product_peaks(roof.threads).value_or(roof));  // another look: the first may have been disturbed
+  const double peak = peak_seconds(prefill.cost, roof);
+  exam.prefill_gflops = prefill.cost.flops / static_cast<double>(prefill.n) * prefill.tps / 1e9;
+  if (peak > 0) exam.peak_gflops = prefill.cost.flops / peak / 1e9;
+}
+
+// Runs the model for a moment and fills the measured part of the exam; what went on meanwhile, once the weights were there.
+Result<Circumstances> run_for_a_moment(const Env& env, const Model& model, const Machine& machine, Roof& roof,
+                                       const RuntimeOptions& options, ModelExam& exam) {
+  const auto note = [&](std::string name, const StepTime& time) { exam.timeline.parts.push_back({std::move(name), time}); };
+  Stopwatch stopwatch;
+  RuntimeOptions brief = options;
+  brief.n_ctx =
+      std::min<int64_t>(exam.n_ctx, kPrefillTokens + kDecodeTokens);  // the cache of a short run, not of the full context
+  TRY_ASSIGN(const std::unique_ptr<Engine> engine, Engine::load(model, machine, brief));
+  StepTime loaded = stopwatch.lap();
+  note("plan", {.ms = engine->plan_ms()});
+  loaded.ms -= engine->plan_ms();
+  note("compile", loaded);
+  TRY_ASSIGN(const double first_token, warm_up(*engine));
+  note("first token", stopwatch.lap());
+  // A token that takes long already says how slow this is: then a few tokens must do.
+  const int64_t n_prefill = std::min<int64_t>(first_token > 0.25 ? 16 : kPrefillTokens, engine->n_ctx());
+  const Watch watch(env);
+  const SpeedOptions speed{.repetitions = 3, .seconds_max = kRunSecondsMax, .trace = true};
+  TRY_ASSIGN(const PrefillSpeed prefill, measure_prefill(*engine, n_prefill, 0, speed));
+  TRY_ASSIGN(const DecodeSpeed decode, measure_decode(*engine, std::min(kDecodeTokens, engine->n_ctx()), 0, 1, speed));
   Circumstances circumstances = watch.seen();
+  for (const StepTime& run : prefill.runs) note("prefill", run);
+  note("decode", sum_of(decode.steps));
+  add_speeds(prefill, decode, roof, exam);
   circumstances.read_gbps = measure_weights_gbps(*engine);
   circumstances.f32_gmacs = measure_f32_gmacs(engine->n_threads()).value_or(0);
   return circumstances;
@@ -220,7 +240,7 @@ HardwareUse hardware_use(const Env& env, const Machine& machine, const DoctorReq
   HardwareUse use{.isa = request.isa, .isa_best = request.isa_best, .load_before = {}, .load_during = {}};
   if (!examined) return use;
   use.decode_gbps = examined->exam.decode_gbps;
-  use.model = printable(request.model, 400);
+  use.model = shell_word(request.model);
   use.best_isa_gain = examined->gains.best_isa;
   use.others_busy = examined->circumstances.others_busy;
   use.file_read_gbps = measure_file_read_gbps(request.model, kDiskSeconds);
@@ -232,7 +252,7 @@ HardwareUse hardware_use(const Env& env, const Machine& machine, const DoctorReq
   return use;
 }
 
-Result<Examined> examine(const Env& env, const Model& model, Machine& machine, const DoctorRequest& request,
+Result<Examined> examine(const Env& env, const Model& model, Machine& machine, Roof& roof, const DoctorRequest& request,
                          std::vector<Finding>& findings) {
   TRY_ASSIGN(const Preview shown, preview(model, machine, request.runtime));
   ModelExam exam{.path = request.model,
@@ -244,11 +264,13 @@ Result<Examined> examine(const Env& env, const Model& model, Machine& machine, c
                  .params = model.facts().params_total,
                  .bytes_per_token = model.facts().bytes_per_token};
   exam.decisions = shown.decisions;
+  exam.name = model.metadata().string("general.name").value_or("");
+  exam.architecture = model.arch().name;
   const std::map<Type, int64_t> matrix_bytes = matrix_bytes_by_type(shown.graph);
   exam.bits_per_weight = bits_per_weight(matrix_bytes);
-  Seen seen{env, model, machine, request, exam, printable(request.model, 400), habits_of(env, model)};
+  Seen seen{env, model, machine, request, exam, shell_word(request.model), habits_of(env, model)};
   if (exam.fits) {
-    TRY_ASSIGN(seen.circumstances, run_for_a_moment(env, model, machine, request.runtime, exam));
+    TRY_ASSIGN(seen.circumstances, run_for_a_moment(env, model, machine, roof, request.runtime, exam));
   }
   // Memory is at its fastest for a moment only on a busy machine: the better of two looks is the roof.
   const double again = measure_read_gbps(machine.measured.threads, 0.15, bandwidth_buffer_bytes(machine));
@@ -256,6 +278,10 @@ Result<Examined> examine(const Env& env, const Model& model, Machine& machine, c
   if (exam.bytes_per_token > 0) exam.ceiling_tps = machine.measured.read_gbps * 1e9 / static_cast<double>(exam.bytes_per_token);
   exam.roof_fraction = roof_fraction(exam.decode_gbps, machine.measured.read_gbps);
   if (exam.fits) seen.gains = gains_of(env, model, machine, request, exam, seen.habits);
+  TRY_ASSIGN(exam.memory, memory_over_context(model, machine, request.runtime, exam.n_ctx));
+  if (exam.fits && request.runtime.backend == "cpu")
+    exam.prediction = speed_over_context(env, CalibrationStore(env, machine, request.isa), model, shown.graph, shown.n_threads,
+                                         request.runtime.activations);
   append(findings, check_layers(seen, matrix_bytes));
   add_what_broke(seen, findings);
   return Examined{exam, std::move(seen.gains), seen.circumstances};
@@ -324,12 +350,19 @@ Result<Diagnosis> diagnose(const Env& env, const DoctorRequest& request) {
   d.machine.measured.threads = request.runtime.n_threads > 0 ? request.runtime.n_threads : d.machine.usable_threads();
   d.machine.measured.read_gbps = measure_read_gbps(d.machine.measured.threads, 0.3, bandwidth_buffer_bytes(d.machine));
 
+  d.roof = measure_product_peaks(d.machine.measured.threads).value_or(Roof{});
+
   std::optional<Examined> examined;
   if (!request.model.empty()) {
+    Stopwatch stopwatch;
     TRY_ASSIGN(const Model model, Model::open(request.model));
-    TRY_ASSIGN(examined, examine(env, model, d.machine, request, d.findings));
+    const StepTime opened = stopwatch.lap();
+    TRY_ASSIGN(examined, examine(env, model, d.machine, d.roof, request, d.findings));
     d.exam = examined->exam;
+    std::vector<RunPart>& parts = d.exam->timeline.parts;
+    if (!parts.empty()) parts.insert(parts.begin(), {"open", opened});
   }
+  d.roof.read_gbps = d.machine.measured.read_gbps;
   const std::optional<CpuTimes> after = read_cpu_times(env);
   HardwareUse use = hardware_use(env, d.machine, request, examined);
   if (at_start && before) use.load_before = load_between(*at_start, *before);

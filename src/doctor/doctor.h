@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "base/finding.h"
+#include "doctor/outlook.h"
 #include "doctor/served/served.h"
 #include "doctor/speed.h"
+#include "doctor/timeline.h"
 #include "runtime/runtime.h"
 
 namespace lupo {
@@ -36,6 +38,13 @@ struct ModelExam {
   double decode_gbps = 0, roof_fraction = 0;
   std::vector<OpTime> decode_ops{};
   std::vector<std::string> decisions{};
+  std::string name{}, architecture{};          // as the file says
+  int64_t n_prefill = 0, decode_depth = 0;     // tokens of the measured prompt, and in the context of the measured decode
+  std::vector<OpTime> prefill_ops{};           // of one batch
+  double prefill_gflops = 0, peak_gflops = 0;  // of the prompt, 1e9 operations a second: reached, and at the cores' peak
+  Timeline timeline{};                         // of the run; empty when it does not fit
+  std::vector<ContextPoint> memory{};          // over the context
+  Prediction prediction{};                     // over the context; empty where nothing is calibrated
 };
 
 struct LayerVerdict {
@@ -47,12 +56,15 @@ struct LayerVerdict {
 struct Diagnosis {
   Machine machine;
   std::string isa;
+  Roof roof{};  // of this machine; 0: not measured
   std::optional<ModelExam> exam;
   std::optional<Served> served;      // of a server; then `machine` is empty unless the server runs on it
   std::vector<Finding> findings;     // ranked: by severity, then by gain
   std::vector<LayerVerdict> layers;  // the five, in their order
   std::optional<Layer> stuck_on;     // nothing when nothing limits
   std::string verdict;               // one sentence
+
+  bool has_machine() const { return !served || served->same_host; }
 };
 
 // Takes one to a few seconds. Errors: those of the probe, and of a model that cannot be opened or run at all; one that does not
@@ -77,7 +89,17 @@ void rank(std::vector<Finding>& findings);
 std::optional<Layer> stuck_on(const std::vector<Finding>& ranked, const std::optional<ModelExam>& exam);
 
 std::string to_json(const Diagnosis& diagnosis);
-// For people: bars and sentences, UTF-8, ANSI colours when `color`.
-std::string to_text(const Diagnosis& diagnosis, bool color);
+
+// For people at a terminal: bars and sentences.
+struct TextStyle {
+  bool color = false;  // ANSI colours
+  bool utf8 = true;    // else ASCII alone
+  int columns = 80;    // longer lines are wrapped, paths and commands apart
+};
+std::string to_text(const Diagnosis& diagnosis, const TextStyle& style);
+
+// For people with a browser: one page that needs nothing beside it, with plots. `made`: when and by what, "lupo 0.1.0,
+// 2026-11-27".
+std::string to_html(const Diagnosis& diagnosis, const std::string& made);
 
 }  // namespace lupo

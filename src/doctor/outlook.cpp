@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "doctor/expectation.h"
+
 namespace lupo {
 namespace {
 
-constexpr int64_t kContextFirst = 1024;
+constexpr int64_t kContextFirst = 1024, kCurveFirst = 16;
 
 // Seconds of what has that many tokens a second: the quick end is the short one.
 Interval seconds_of(double n, const Interval& tps) { return {n / tps.high, n / tps.middle, n / tps.low}; }
@@ -27,6 +29,18 @@ Result<std::vector<ContextPoint>> memory_over_context(const Model& model, const 
     points.push_back({n, shown.plan.bytes, shown.fits});
   }
   return points;
+}
+
+Prediction speed_over_context(const Env& env, const CalibrationStore& store, const Model& model, const Graph& graph,
+                              int n_threads, ActivationBits activations) {
+  const std::optional<Calibration> calibration = store.find(n_threads, activations);
+  if (!calibration || !covers(*calibration, needs_of(graph, activations))) return {};
+  std::vector<int64_t> depths, prompts;
+  for (int64_t n = kCurveFirst; n < graph.n_ctx; n *= 2) depths.push_back(n);
+  prompts = depths;
+  depths.push_back(graph.n_ctx - 1);
+  prompts.push_back(graph.n_ctx);
+  return predict(graph, *calibration, narrowed_by_history(env, store, *calibration, model).spreads, depths, prompts);
 }
 
 const Use* find_use(std::string_view name) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <numeric>
 
+#include "doctor/median.h"
 #include "graph/ops/op.h"
 #include "hardware/bandwidth.h"
 
@@ -17,12 +18,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  return n == 0 ? 0 : n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
 
 // Ids spread over the vocabulary, so that the embedding's rows are not in the cache by chance.
 TokenId token_at(const Engine& engine, int64_t position) {
@@ -206,9 +201,10 @@ Result<PrefillSpeed> measure_prefill(Engine& engine, int64_t n, int64_t depth, c
   if (depth > 0) TRY(run_prompt(engine, 0, 0, depth));
   std::vector<double> tps;
   for (int i = 0; i < options.repetitions && (i == 0 || seconds_since(start) < options.seconds_max); ++i) {
-    const auto begin = Clock::now();
+    Stopwatch watch;
     TRY(run_prompt(engine, 0, depth, n));
-    tps.push_back(static_cast<double>(n) / seconds_since(begin));
+    speed.runs.push_back(watch.lap());
+    tps.push_back(static_cast<double>(n) / (speed.runs.back().ms / 1e3));
   }
   speed.tps = median(tps);
   speed.cost = prompt_cost(engine.graph(), n, depth);
@@ -231,8 +227,10 @@ Result<DecodeSpeed> measure_decode(Engine& engine, int64_t n, int64_t depth, int
   for (int i = 0; i < options.repetitions && (i == 0 || seconds_since(start) < options.seconds_max); ++i) {
     const auto begin = Clock::now();
     int64_t done = 0;
-    for (; done < speed.n && (done == 0 || seconds_since(start) < options.seconds_max); ++done)
+    for (Stopwatch watch; done < speed.n && (done == 0 || seconds_since(start) < options.seconds_max); ++done) {
       TRY(run_decode_step(engine, batch, depth + done));
+      speed.steps.push_back(watch.lap());
+    }
     tps.push_back(static_cast<double>(done * batch) / seconds_since(begin));
     if (i == 0) speed.n = done;
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "doctor/timeline.h"
 #include "runtime/roof.h"
 #include "runtime/runtime.h"
 
@@ -55,6 +56,7 @@ struct PrefillSpeed {
   double tps = 0;   // prompt tokens a second
   StepCost cost{};  // of the whole prompt
   std::vector<OpTime> ops{};
+  std::vector<StepTime> runs{};  // of each repetition
 };
 
 struct DecodeSpeed {
@@ -63,6 +65,7 @@ struct DecodeSpeed {
   DecodeTraffic traffic{};
   StepCost cost{};  // of a step at the mean depth
   std::vector<OpTime> ops{};
+  std::vector<StepTime> steps{};  // each, of all repetitions
 };
 
 struct SpeedOptions {

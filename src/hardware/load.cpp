@@ -23,7 +23,8 @@ OwnUse own_use() {
   const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
   return {.ticks = (seconds(usage.ru_utime) + seconds(usage.ru_stime)) * static_cast<double>(sysconf(_SC_CLK_TCK)),
           .major_faults = usage.ru_majflt,
-          .disk_bytes = usage.ru_inblock * 512LL};  // the unit: getrusage(2) of Linux
+          .disk_bytes = usage.ru_inblock * 512LL,  // the unit: getrusage(2) of Linux
+          .preemptions = usage.ru_nivcsw};
 }
 
 CpuLoad load_between(const CpuTimes& before, const CpuTimes& after) {

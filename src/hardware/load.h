@@ -18,6 +18,7 @@ struct OwnUse {
   double ticks = 0;            // of processors' time, as CpuTimes counts
   long long major_faults = 0;  // that had to wait for the disk
   long long disk_bytes = 0;    // read from disks, by such faults (many pages at once) or otherwise
+  long long preemptions = 0;   // times that a thread had to give its core to another
 };
 OwnUse own_use();
 

@@ -33,13 +33,13 @@ std::vector<Finding> check_model(const gguf::File& file, std::span<const std::st
     findings.push_back(
         {Layer::model, "base-model", Severity::warning,
          "this looks like a base model: it continues text and was not trained to answer", base->evidence, 0,
-         fmt::format("lupo run {} --raw -p 'Once upon a time'  # or get the instruct version", printable(file.path(), 400))});
+         fmt::format("lupo run {} --raw -p 'Once upon a time'  # or get the instruct version", shell_word(file.path()))});
   else if (metadata.find("tokenizer.chat_template") == nullptr && kinds.front().kind > ModelKind::base)
     findings.push_back(
         {Layer::runtime, "template-missing", Severity::warning,
          "an instruct model without its chat template: a built-in one stands in, which may not be what it was trained with",
          kinds.front().evidence, 0,
-         fmt::format("lupo run {} --chat-template FILE  # from the model's own page", printable(file.path(), 400))});
+         fmt::format("lupo run {} --chat-template FILE  # from the model's own page", shell_word(file.path()))});
   check_tokenizer(file, tokenizer_notes, findings);
   for (Finding& finding : gguf::check_file_name(gguf::parse_file_name(file.path()), file)) findings.push_back(std::move(finding));
   return findings;

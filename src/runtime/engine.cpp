@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "base/address.h"
@@ -134,7 +135,10 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, const Machine& 
   if (!model.file().has_data())
     return fail(Layer::model, "header-only", fmt::format("{}: the header alone is here, not the weights", model.file().path()),
                 how_to_fetch(model.file().path()));
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
   TRY_ASSIGN(Decided decided, decide(model, machine, options));
+  const double plan_ms = std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   if (!decided.fits)
     return fail(
         Layer::memory, "does-not-fit",
@@ -154,6 +158,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const Model& model, const Machine& 
   engine->activations_ = options.activations;
   engine->backend_name_ = std::string(engine->backend_->name());
   engine->decisions_ = std::move(decided.reasons);
+  engine->plan_ms_ = plan_ms;
   const WeightData weights = [&](TensorId id) { return model.weight(engine->graph_, id); };
   TRY_ASSIGN(engine->program_, engine->backend_->compile(engine->graph_, engine->plan_, weights));
   return engine;

@@ -166,6 +166,11 @@ Result<Graph> cache_graph(const AttendAttrs& heads, Type k_type, int64_t n_layer
   return builder.finish(builder.select_outputs(x));
 }
 
+Result<const cpu::Kernels*> kernels_in_use() {
+  const char* forced = std::getenv("LUPO_ISA");
+  return cpu::choose_kernels(forced == nullptr ? "" : forced);
+}
+
 }  // namespace
 
 Result<DecodeRate> measure_decode_rate(Type type, int n_threads, const FilePages& weights, ActivationBits bits) {
@@ -222,9 +227,15 @@ Result<double> measure_cache_gbps(const AttendAttrs& heads, Type k_type, int n_t
 }
 
 Result<double> measure_f32_gmacs(int n_threads) {
-  const char* forced = std::getenv("LUPO_ISA");
-  TRY_ASSIGN(const cpu::Kernels* kernels, cpu::choose_kernels(forced == nullptr ? "" : forced));
+  TRY_ASSIGN(const cpu::Kernels* kernels, kernels_in_use());
   return measure_peak_gmacs(kernels->matmul.peak.f32, n_threads, 0.02);
+}
+
+Result<Roof> measure_product_peaks(int n_threads) {
+  TRY_ASSIGN(const cpu::Kernels* kernels, kernels_in_use());
+  const auto gmacs = [&](const cpu::PeakLoop& loop) { return measure_peak_gmacs(loop, n_threads, 0.05); };
+  const cpu::PeakKernels& peak = kernels->matmul.peak;
+  return Roof{.threads = n_threads, .int8_gmacs = gmacs(peak.int8), .bf16_gmacs = gmacs(peak.bf16), .f32_gmacs = gmacs(peak.f32)};
 }
 
 Result<double> measure_node_seconds(int n_threads) {

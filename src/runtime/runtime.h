@@ -37,9 +37,9 @@ struct RuntimeOptions {
   int64_t n_checkpoints = 2;
   Type k_type = Type::f16, v_type = Type::f16;
   ActivationBits activations = ActivationBits::chosen;  // backend cpu
-  std::optional<Pooling> pooling{};  // embeddings, pooled so, are the result; nothing: logits
-  int n_threads = 0;                 // 0: as many as the machine has use for
-  std::string threads_reason{};      // of n_threads, for the decisions; "": it was asked for
+  std::optional<Pooling> pooling{};                     // embeddings, pooled so, are the result; nothing: logits
+  int n_threads = 0;                                    // 0: as many as the machine has use for
+  std::string threads_reason{};                         // of n_threads, for the decisions; "": it was asked for
 };
 
 class Engine {
@@ -63,6 +63,7 @@ class Engine {
   ActivationBits activations() const { return activations_; }
   const std::string& backend_name() const { return backend_name_; }         // "cpu avx512vnni", "ref"
   const std::vector<std::string>& decisions() const { return decisions_; }  // "context 8192: as trained", …
+  double plan_ms() const { return plan_ms_; }                               // of load: deciding and planning; the rest compiled
 
  private:
   explicit Engine(const Model& model) : model_(model) {}
@@ -76,6 +77,7 @@ class Engine {
   ActivationBits activations_ = ActivationBits::chosen;
   std::string backend_name_;
   std::vector<std::string> decisions_;
+  double plan_ms_ = 0;
 };
 
 // The plan of an engine that would be loaded so, without loading: the same decisions, no allocation.

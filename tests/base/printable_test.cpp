@@ -5,6 +5,14 @@
 namespace lupo {
 namespace {
 
+TEST(ShellWord, QuotesWhatAShellWouldRead) {
+  EXPECT_EQ(shell_word("/models/a-b_1.Q4_K.gguf"), "/models/a-b_1.Q4_K.gguf");
+  EXPECT_EQ(shell_word("my model.gguf"), "'my model.gguf'");
+  EXPECT_EQ(shell_word("$(rm x);`y`"), "'$(rm x);`y`'");
+  EXPECT_EQ(shell_word("it's"), R"('it'\''s')");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
 TEST(Printable, KeepsTextNewlinesAndTabs) { EXPECT_EQ(printable("a\tb\nGrüße 你好 🙂"), "a\tb\nGrüße 你好 🙂"); }
 
 TEST(Printable, EscapesControlBytes) {

@@ -75,10 +75,10 @@ TEST(Diagnose, ATinyModel) {
     has_kv |= f["code"] == "kv-f32";
   }
   EXPECT_TRUE(has_kv) << json["findings"].dump(2);
-  const std::string text = to_text(*d, false);
+  const std::string text = to_text(*d, {});
   for (const char* layer : {"hardware", "memory", "runtime", "model", "quantization"}) EXPECT_THAT(text, HasSubstr(layer));
   EXPECT_THAT(text, Not(HasSubstr("\033"))) << "no colour codes unless asked for";
-  EXPECT_THAT(to_text(*d, true), HasSubstr("\033["));
+  EXPECT_THAT(to_text(*d, {.color = true}), HasSubstr("\033["));
 }
 
 TEST(Diagnose, NoSuchFile) {

@@ -89,7 +89,7 @@ void check_types(const FileName& name, const File& file, std::vector<Finding>& f
                             promised.name, promised.block_elements);
   findings.push_back({Layer::quantization, "label-type-mismatch", Severity::warning,
                       fmt::format("{} says {}, but most weights are {}", claimant, encoding, type_info(dominant).name), evidence,
-                      0, fmt::format("lupo inspect '{}' --tensors", file.path()), false});
+                      0, fmt::format("lupo inspect {} --tensors", shell_word(file.path())), false});
 }
 
 // Labels round ("7B" stands for 6.7 to 8.5 billion) and small models differ by an untied output head, so only a factor counts.
@@ -105,7 +105,7 @@ void check_size(const FileName& name, const File& file, std::vector<Finding>& fi
       {Layer::model, "label-size-mismatch", Severity::warning,
        fmt::format("the name says {}, but the tensors hold {} parameters", printable(name.size_label, 64), format_count(counted)),
        fmt::format("{} counted, {} promised", counted, name.params_total), 0,
-       fmt::format("lupo inspect '{}' --tensors", file.path()), false});
+       fmt::format("lupo inspect {} --tensors", shell_word(file.path())), false});
 }
 
 void check_experts(const FileName& name, const File& file, std::vector<Finding>& findings) {
@@ -117,7 +117,7 @@ void check_experts(const FileName& name, const File& file, std::vector<Finding>&
   findings.push_back({Layer::model, "label-experts-mismatch", Severity::warning,
                       fmt::format("the name says {} experts, the model has {}", name.n_experts, *count),
                       fmt::format("{}.expert_count = {}", printable(*architecture, 64), *count), 0,
-                      fmt::format("lupo inspect '{}' --keys", file.path()), false});
+                      fmt::format("lupo inspect {} --keys", shell_word(file.path())), false});
 }
 
 }  // namespace

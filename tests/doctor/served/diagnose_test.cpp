@@ -29,7 +29,7 @@ TEST(DiagnoseServed, OllamaWithItsDefaultContext) {
   EXPECT_THAT(d->findings, Contains(Field(&Finding::code, "partly-on-cpu")));
   ASSERT_TRUE(d->stuck_on);
   EXPECT_THAT(d->verdict, HasSubstr("stuck on"));
-  const std::string text = to_text(*d, false);
+  const std::string text = to_text(*d, {});
   for (const char* word : {"Ollama 0.12.6", "hardware", "memory", "runtime", "model", "quantization", "← the limit", "unknown"})
     EXPECT_THAT(text, HasSubstr(word));
   const Json json = Json::parse(to_json(*d));
@@ -84,7 +84,7 @@ TEST(DiagnoseServed, AnotherMachine) {
   Diagnosis d;
   d.served = Served{.kind = ServerKind::openai, .url = "http://10.0.0.1:8000", .same_host = false, .version = "", .model = "m"};
   EXPECT_TRUE(Json::parse(to_json(d))["machine"].is_null());
-  EXPECT_THAT(to_text(d, false), HasSubstr("another machine"));
+  EXPECT_THAT(to_text(d, {}), HasSubstr("another machine"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "cli/machine_report.h"
+#include "hardware/machine_report.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,25 +8,27 @@
 #include "base/printable.h"
 #include "base/units.h"
 
-namespace lupo::cli {
+namespace lupo {
 namespace {
 
 class Report {
  public:
-  // Of several lines of one label only the first shows it.
-  void line(std::string_view label, const std::string& text) {
-    text_ += fmt::format("{:<12}{}\n", label == label_ ? "" : label, printable(text));
-    label_ = label;
-  }
-  void gap() {
-    text_ += "\n";
-    label_.clear();
-  }
-  std::string text() && { return std::move(text_); }
+  void line(std::string_view label, const std::string& text) { facts_.push_back({std::string(label), printable(text)}); }
+  std::vector<Fact> facts() && { return std::move(facts_); }
 
  private:
-  std::string text_, label_;
+  std::vector<Fact> facts_;
 };
+
+// Of several lines of one label only the first shows it.
+std::string lines_of(const std::vector<Fact>& facts) {
+  std::string text, label;
+  for (const Fact& fact : facts) {
+    text += fmt::format("{:<12}{}\n", fact.label == label ? "" : fact.label, fact.text);
+    label = fact.label;
+  }
+  return text;
+}
 
 // 1e9 bytes a second of a link and direction. PCI Express base specification: 8b/10b coding up to 5 GT/s, then 128b/130b.
 double link_gbps(double gtps, int lanes) { return gtps * lanes / 8 * (gtps <= 5 ? 0.8 : 128.0 / 130.0); }
@@ -91,7 +93,7 @@ void add_gpu(const Gpu& gpu, bool described, Report& report) {
     report.line("GPU", link);
   }
   if (!described)
-    report.line("",
+    report.line("GPU",
                 fmt::format("  driver {}; told by {}", gpu.driver.empty() ? "none" : gpu.driver, fmt::join(gpu.sources, ", ")));
 }
 
@@ -115,25 +117,30 @@ void add_measured(const Measured& measured, const ReportContext& context, Report
 
 }  // namespace
 
-std::string machine_report(const Machine& machine, const ReportContext& context) {
+std::vector<Fact> machine_facts(const Machine& machine, bool described) {
   Report report;
   const Cpu& cpu = machine.cpu;
   report.line("machine", cpu.model.empty()          ? "of an unknown processor"
                          : cpu.architecture.empty() ? cpu.model
                                                     : fmt::format("{}, {}", cpu.model, cpu.architecture));
   add_processor(machine, report);
-  add_memory(machine, context.described, report);
+  add_memory(machine, described, report);
   for (const Disk& disk : machine.disks)
     report.line("disks", fmt::format("{}{}{}: {}, {}", disk.name, disk.model.empty() ? "" : " ", disk.model,
                                      format_bytes(disk.bytes), disk.rotational ? "rotating" : "flash or virtual"));
-  for (const Gpu& gpu : machine.gpus) add_gpu(gpu, context.described, report);
-  if (!machine.gpus.empty() && !context.described) report.line("GPU", "not used: lupo computes on the processor");
-  if (machine.gpus.empty() && !context.described) report.line("GPU", "none found");
-  if (machine.measured.read_gbps > 0 || machine.measured.disk_read_gbps > 0) report.gap();
-  add_measured(machine.measured, context, report);
-  if (context.described && machine.measured == Measured{})
+  for (const Gpu& gpu : machine.gpus) add_gpu(gpu, described, report);
+  if (!machine.gpus.empty() && !described) report.line("GPU", "not used: lupo computes on the processor");
+  if (machine.gpus.empty() && !described) report.line("GPU", "none found");
+  if (described && machine.measured == Measured{})
     report.line("basis", "as described: nothing of it was measured, what was not said is unknown");
-  return std::move(report).text();
+  return std::move(report).facts();
 }
 
-}  // namespace lupo::cli
+std::string machine_report(const Machine& machine, const ReportContext& context) {
+  Report measured;
+  add_measured(machine.measured, context, measured);
+  const std::string seen = lines_of(std::move(measured).facts());
+  return lines_of(machine_facts(machine, context.described)) + (seen.empty() ? "" : "\n" + seen);
+}
+
+}  // namespace lupo

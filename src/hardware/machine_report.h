@@ -2,10 +2,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "hardware/machine.h"
 
-namespace lupo::cli {
+namespace lupo {
 
 struct ReportContext {
   bool described = false;     // by --on: nothing is measured
@@ -13,7 +14,14 @@ struct ReportContext {
   std::string disk;           // what disk_read_gbps was measured on: "/home (nvme0n1, flash)"
 };
 
-// Several lines. Control bytes escaped.
+struct Fact {
+  std::string label;  // "caches"; the same as before: one more of these
+  std::string text;   // control bytes escaped
+};
+// What it is, without what was measured.
+std::vector<Fact> machine_facts(const Machine& machine, bool described = false);
+
+// These and what was measured, as several lines.
 std::string machine_report(const Machine& machine, const ReportContext& context);
 
-}  // namespace lupo::cli
+}  // namespace lupo
