@@ -25,6 +25,11 @@ class BigModel {
     writer_.set(prefix_ + key, value);
     return *this;
   }
+  // Of general.*, without the architecture's prefix.
+  BigModel& general(const std::string& key, const char* value) {
+    writer_.set("general." + key, value);
+    return *this;
+  }
   BigModel& tensor(const std::string& name, Type type, std::vector<int64_t> dim) {
     const auto added = writer_.add_tensor(name, type, dim, [](const gguf::Sink&) -> Result<void> { return {}; });
     if (!added) throw std::runtime_error(added.error().what);
@@ -42,17 +47,20 @@ class BigModel {
     return *this;
   }
 
-  Model open() {
-    const std::string path = folder_.path(name_ + ".gguf"), header = writer_.header();
-    std::ofstream(path, std::ios::binary) << header;
+  void write(const std::string& path) const {
+    std::ofstream(path, std::ios::binary) << writer_.header();
     std::filesystem::resize_file(path, static_cast<uintmax_t>(writer_.file_bytes()));
+  }
+  Model open() const {
+    const TestFolder folder;  // the mapping outlives the file
+    const std::string path = folder.path(name_ + ".gguf");
+    write(path);
     auto model = Model::open(path);
     if (!model) throw std::runtime_error(model.error().what);
     return std::move(*model);
   }
 
  private:
-  TestFolder folder_;
   std::string name_, prefix_, block_;
   gguf::Writer writer_;
 };

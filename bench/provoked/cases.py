@@ -5,7 +5,7 @@ import os
 import statistics
 import time
 
-from . import chat, disturb
+from . import chat, disturb, sparse_models
 from .disturb import NotHere
 
 LONG_TEXT = "The quick brown fox jumps over the lazy dog near the river bank. " * 40
@@ -218,5 +218,43 @@ def text_cases(args, folder):
     ] + ([Case("few-bits", "a file of Q2_K", "one of Q4_K_M", Setting(model=args.coarse))] if args.coarse else [])
 
 
+def neighbour_cases(folder):
+    at_hand, mixtures = os.path.join(folder, "at-hand"), os.path.join(folder, "mixtures")
+    small, large, narrow = (os.path.join(at_hand, name) for name in ("small-Q8_0.gguf", "large-Q4_0.gguf", "small-Q4_0.gguf"))
+    dense, mixture = os.path.join(mixtures, "dense-Q8_0.gguf"), os.path.join(mixtures, "mixture-Q8_0.gguf")
+
+    def make_small(lupo):
+        sparse_models.make(small, sparse_models.Q8_0, 8)
+        sparse_models.make(narrow, sparse_models.Q4_0, 8)
+        sparse_models.make(large, sparse_models.Q4_0, 16)
+
+    def make_slow(lupo):
+        """Dense, and so large that this machine's memory gives at most 14 tokens a second."""
+        import json
+        gbps = json.loads(lupo.run("doctor", "--json").stdout)["read_gbps"]
+        n_layer = max(4, round(gbps * 1e9 / 14 / sparse_models.LAYER_BYTES))
+        with open("/proc/meminfo", encoding="ascii") as file:
+            available = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable")) * 1024
+        if 3 * n_layer * sparse_models.LAYER_BYTES > available:
+            raise NotHere("a model that is slow here does not fit beside another")
+        sparse_models.make(dense, sparse_models.Q8_0, n_layer)
+        sparse_models.make(mixture, sparse_models.Q8_0, round(n_layer * sparse_models.DENSE_TO_MIXTURE), is_mixture=True)
+
+    def at(path):
+        return Setting(("--ctx", 512), model=path)
+
+    def names(path):
+        return lambda lupo, found: ("", found["fix"].startswith(f"lupo run {path} "))
+
+    return [
+        Case("bigger-fits", "a Q8_0 beside a model of twice its parameters in Q4_0", "the larger one", at(small), at(large),
+             decode, before=make_small, check=names(large)),
+        Case("wide-weights", "a Q8_0 beside the Q4_0 of the same model", "the Q4_0", at(small), at(narrow), decode,
+             before=make_small, check=names(narrow)),
+        Case("moe-faster", "a slow dense model beside a mixture of as many parameters", "the mixture", at(dense), at(mixture),
+             decode, before=make_slow, check=names(mixture)),
+    ]
+
+
 def all_of(args, folder):
-    return machine_cases(args) + history_cases(args) + text_cases(args, folder)
+    return machine_cases(args) + history_cases(args) + text_cases(args, folder) + neighbour_cases(folder)

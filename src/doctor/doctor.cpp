@@ -14,6 +14,7 @@
 #include "doctor/fit.h"
 #include "doctor/gains.h"
 #include "doctor/habits.h"
+#include "doctor/neighbours.h"
 #include "doctor/verdict.h"
 #include "hardware/bandwidth.h"
 #include "hardware/checks.h"
@@ -114,6 +115,7 @@ struct Seen {
   Habits habits{};
   Gains gains{};
   Circumstances circumstances{};  // of the run
+  Neighbours neighbours{};
   double undisturbed_gain() const {
     return gains.decode && exam.decode_tps > 0 ? std::max(0.0, gains.decode->middle / exam.decode_tps - 1) : 0;
   }
@@ -224,7 +226,9 @@ std::vector<Finding> check_layers(const Seen& seen, const std::map<Type, int64_t
   append(findings, check_model(seen.model.file(), tokenizer ? (*tokenizer)->notes() : std::span<const std::string>()));
   int64_t matrices = 0;
   for (const auto& [type, bytes] : matrix_bytes) matrices += bytes;
-  append(findings, check_quantization({matrix_bytes, std::max<int64_t>(0, seen.exam.bytes_per_token - matrices)}, seen.name));
+  append(findings, check_neighbours(seen.neighbours));
+  const int64_t other_bytes = std::max<int64_t>(0, seen.exam.bytes_per_token - matrices);
+  append(findings, check_quantization({matrix_bytes, other_bytes, narrower_at_hand(seen.neighbours)}, seen.name));
   return findings;
 }
 
@@ -282,6 +286,7 @@ Result<Examined> examine(const Env& env, const Model& model, Machine& machine, R
   if (exam.fits && request.runtime.backend == "cpu")
     exam.prediction = speed_over_context(env, CalibrationStore(env, machine, request.isa), model, shown.graph, shown.n_threads,
                                          request.runtime.activations);
+  seen.neighbours = neighbours_of(env, model, machine, request, exam, seen.gains);
   append(findings, check_layers(seen, matrix_bytes));
   add_what_broke(seen, findings);
   return Examined{exam, std::move(seen.gains), seen.circumstances};

@@ -1,7 +1,5 @@
 #include "doctor/predict.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -12,7 +10,6 @@
 namespace lupo {
 namespace {
 
-constexpr double kTail = 1.2816;  // deviations that 10 % of a normal distribution lie beyond
 // Of models held out (tests/real/predict_real_test.cpp), on a machine at rest.
 constexpr double kDecodeDeviation = 0.08, kPrefillDeviation = 0.10;
 
@@ -100,15 +97,6 @@ double prefill_seconds(const Graph& graph, const Calibration& calibration, int64
   for (int64_t at = 0; at < n; at += graph.n_batch)
     seconds += step_seconds(graph, calibration, 1, std::min(graph.n_batch, n - at), depth + at);
   return seconds;
-}
-
-Interval interval_of(double predicted, const Spread& spread) {
-  const double middle = predicted * std::exp(spread.bias), factor = std::exp(kTail * spread.deviation);
-  return {middle / factor, middle, middle * factor};
-}
-
-std::string in_words(const Interval& x) {
-  return fmt::format("{1:.{0}f} [{2:.{0}f}–{3:.{0}f}]", x.middle < 10 ? 1 : 0, x.middle, x.low, x.high);
 }
 
 Spreads spreads_of(const Calibration& calibration) {

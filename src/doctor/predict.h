@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/interval.h"
 #include "doctor/calibration.h"
 
 namespace lupo {
@@ -19,19 +20,6 @@ namespace lupo {
 // Types without a measured kernel count as the slowest of those that have one, shapes of attention likewise.
 double decode_seconds(const Graph& graph, const Calibration& calibration, int64_t depth, int64_t n_seq = 1);  // a token of each
 double prefill_seconds(const Graph& graph, const Calibration& calibration, int64_t n, int64_t depth = 0);     // n tokens of one
-
-// How far predictions are off: mean and deviation of ln(measured / predicted).
-struct Spread {
-  double bias = 0, deviation = 0;
-};
-
-// Where a speed lies in 80 of 100 cases.
-struct Interval {
-  double low = 0, middle = 0, high = 0;
-  bool contains(double value) const { return value >= low && value <= high; }
-};
-Interval interval_of(double predicted, const Spread& spread);
-std::string in_words(const Interval& interval);  // "41 [36–47]", below 10 with a digit more
 
 // Of predictions from a calibration, before any run was seen: what was found on models held out, and the machine's own noise.
 struct Spreads {

@@ -8,7 +8,7 @@
 namespace lupo {
 namespace {
 
-constexpr double kQ4KMBits = 4.85;  // mean of a Q4_K_M mix: Q4_K (4.5) with Q6_K (6.56) in some tensors
+constexpr double kWorthwhile = 0.25;  // relative gain
 constexpr double kFewBits = 3.5;
 
 double bits_of(Type type) { return 8.0 * type_info(type).block_bytes / type_info(type).block_elements; }
@@ -48,11 +48,19 @@ std::vector<Finding> check_quantization(const QuantizationUse& use, const std::s
   const double gain = (total + static_cast<double>(use.other_bytes)) / after - 1;
   const std::string evidence =
       fmt::format("{:.2f} bits a weight; bytes read for a token: {}", bits, shares(use.matrix_bytes, total));
-  if (gain >= 0.25)
+  const Severity severity = widest >= total / 2 ? Severity::warning : Severity::info;
+  if (const auto& file = use.narrower; file && file->gain >= kWorthwhile) {
+    findings.push_back({Layer::quantization, "wide-weights", severity,
+                        "the weights have more bits than speed wants; a file of this model with fewer lies beside it",
+                        fmt::format("{}; {}", evidence, file->evidence), file->gain, file->fix});
+    findings.back().gain_low = file->gain_low;
+    findings.back().gain_high = file->gain_high;
+  } else if (!file && gain >= kWorthwhile) {
     findings.push_back(
-        {Layer::quantization, "wide-weights", widest >= total / 2 ? Severity::warning : Severity::info,
+        {Layer::quantization, "wide-weights", severity,
          "the weights have more bits than speed wants; Q4_K_M reads fewer bytes a token at a small cost in quality", evidence,
          gain, fmt::format("lupo doctor MODEL-Q4_K_M.gguf  # the Q4_K_M file of the same model, from where {} came", model)});
+  }
   if (bits < kFewBits)
     findings.push_back(
         {Layer::quantization, "few-bits", Severity::warning, "so few bits a weight cost quality that can be noticed", evidence, 0,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,15 +11,26 @@
 
 namespace lupo {
 
+// Mean bits of a weight in a Q4_K_M mix: Q4_K (4.5) with Q6_K (6.56) in some tensors.
+inline constexpr double kQ4KMBits = 4.85;
+
+// A file of the same model with fewer bits that is there.
+struct NarrowerFile {
+  std::string evidence, fix;
+  double gain = 0, gain_low = 0, gain_high = 0;  // as in Finding; the bracket 0, 0: not known
+};
+
 struct QuantizationUse {
   std::map<Type, int64_t> matrix_bytes;  // read for one token, by type
   int64_t other_bytes = 0;               // read for one token beside the matrices
+  std::optional<NarrowerFile> narrower{};
 };
 
 // Values that a number of bytes of a type hold, and bits a weight over all matrices.
 double bits_per_weight(const std::map<Type, int64_t>& matrix_bytes);
 
-// Codes: wide-weights (gain: bytes a token against those of Q4_K_M), few-bits. `model` is for the commands.
+// Codes: wide-weights (gain: that of the narrower file, else bytes a token against those of Q4_K_M), few-bits. `model` is for the
+// commands.
 std::vector<Finding> check_quantization(const QuantizationUse& use, const std::string& model);
 
 }  // namespace lupo

@@ -12,6 +12,7 @@
 
 #include "doctor/expectation.h"
 #include "doctor/outlook.h"
+#include "doctor_data.h"
 #include "test_folder.h"
 
 namespace lupo {
@@ -23,16 +24,6 @@ using testing::HasSubstr;
 const std::string kTiny = std::string(LUPO_TESTS_DIR) + "/goldens/arch/llama.gguf";
 
 Model tiny() { return std::move(*Model::open(kTiny)); }
-
-// Every rate `speed` times that of a plain machine.
-Calibration calibration_for(const Graph& graph, double speed) {
-  Calibration c{
-      .n_threads = 2, .file_gbps = 15 * speed, .read_gbps = 20 * speed, .f32_gmacs = 50 * speed, .row_seconds = 4e-9 / speed};
-  const CalibrationNeeds needs = needs_of(graph);
-  for (Type type : needs.types) c.kernels[type] = {10 * speed, 1e-6 / speed, 80 * speed, 100 * speed};
-  for (const AttendShape& shape : needs.attends) c.attends[shape] = {8 * speed, 50 * speed};
-  return c;
-}
 
 TEST(Predict, FollowsItsFormula) {
   const Model model = tiny();

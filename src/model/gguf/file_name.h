@@ -28,6 +28,7 @@ struct FileName {
   std::string encoding;       // upper case: "Q4_K_M", "MXFP4", "UD-Q4_K_XL"
   std::string type;           // "LoRA", "vocab", "mmproj"; "" = a model
   int shard = 0, n_shards = 0;
+  bool operator==(const FileName&) const = default;
 };
 
 // `path` may have folders and lacks nothing but sense: any text gives a FileName. At most 255 bytes of it are looked at.
