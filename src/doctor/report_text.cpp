@@ -166,7 +166,7 @@ void add_run(const Diagnosis& d, Text& text) {
   for (std::string& item : items) item += " ms";
   const TokenTimes tokens = summary_of(timeline.tokens);
   items.push_back(fmt::format("a token {:.1f} ms, the slowest {:.1f} ms", tokens.median_ms, tokens.slowest_ms));
-  if (faults > 0) items.push_back(fmt::format("{} waits for the disk", faults));
+  if (faults > 0) items.push_back(fmt::format("{} wait{} for the disk", faults, faults == 1 ? "" : "s"));
   text.line("run", text.wrap(items, " · ", kLabel));
 }
 
