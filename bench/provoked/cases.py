@@ -148,8 +148,8 @@ def machine_cases(args):
              plain, loading),
         Case("kv-f32", "`--kv-type f32 --ctx 4096`", "`--kv-type f16`", Setting(("--kv-type", "f32", "--ctx", 4096), model=model),
              Setting(("--ctx", 4096), model=model), decode_at(4000)),
-        Case("cache-heavy", "`--ctx 16384`", "`--kv-type q8_0`", Setting(("--ctx", 16384), model=model),
-             Setting(("--kv-type", "q8_0", "--ctx", 16384), model=model), decode_at(16000)),
+        Case("cache-heavy", "`--ctx 8192`", "`--kv-type q8_0`", Setting(("--ctx", 8192), model=model),
+             Setting(("--kv-type", "q8_0", "--ctx", 8192), model=model), decode_at(8000)),
         Case("eight-bit-activations", "nothing: as it is", "`--activations 8`", plain, Setting(("--activations", 8), model=model), decode),
     ] + ([Case("debug-build", "a lupo of the preset dev", "the preset release", Setting(model=model, program=args.debug_lupo), plain,
                decode)] if args.debug_lupo else [])

@@ -22,7 +22,7 @@ class Lupo:
         """At rest, so that what is disturbed later has something to be compared with."""
         for threads in (1, 2, os.cpu_count()):
             self.run("plan", model, "--threads", threads, "--json")
-        self.run("hardware", "--json")
+        self.run("hardware", "--disk", os.path.dirname(os.path.abspath(model)), "--json")
 
     def doctor(self, model, *args, **how):
         """Code: finding."""

@@ -34,6 +34,7 @@ Reporter::Reporter(const Engine& engine, const Machine& machine, std::string_vie
 RunReport Reporter::report(const Answer& answer, Circumstances circumstances) {
   const double roof_gbps = measure_weights_gbps(engine_);
   RunReport r = facts_of_run(engine_, answer, roof_gbps);
+  r.memory = memory_of(real_env(), engine_);
   if (!engine_.backend_name().starts_with("cpu")) return r;
   if (!calibration_) calibration_ = store_.find(engine_.n_threads(), engine_.activations());
   if (!calibration_ || !covers(*calibration_, needs_of(engine_.graph(), engine_.activations()))) return r;
@@ -70,6 +71,7 @@ std::string to_line(const RunReport& r) {
     line += fmt::format("\n{} {}", name, to_line((*phase)->result, (*phase)->verdict));
     if (!(*phase)->verdict.fix.empty()) line += fmt::format("\n  fix: {}", (*phase)->verdict.fix);
   }
+  if (r.memory) line += "\n" + to_line(*r.memory);
   return line;
 }
 
@@ -105,6 +107,11 @@ nlohmann::ordered_json to_json(const RunReport& r) {
                                  {"decode_tps", r.decode_tps},        {"decode_gbps", r.decode_gbps},
                                  {"roof_gbps", r.roof_gbps},          {"roof_fraction", r.roof_fraction}};
   json["verdict"] = {{"prefill", to_json(r.outcome.prefill)}, {"decode", to_json(r.outcome.decode)}};
+  if (const auto& memory = r.memory)
+    json["memory"] = {{"planned", json_of(memory->planned)},
+                      {"resident_bytes", memory->resident},
+                      {"weights_resident_bytes", memory->weights_resident},
+                      {"as_planned", memory->as_planned}};
   json["speculation"] = r.speculation ? to_json(*r.speculation) : nlohmann::ordered_json();
   return json;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "doctor/expectation.h"
+#include "doctor/resident.h"
 #include "runtime/runtime.h"
 #include "runtime/session/chat.h"
 
@@ -18,6 +19,7 @@ struct RunReport {
   double roof_fraction = 0;
   std::optional<SpeculationStats> speculation{};
   RunOutcome outcome{};  // beside what was predicted
+  std::optional<MemoryOutcome> memory{};
 };
 
 // Relates answers of one engine to the roof and to what was predicted.

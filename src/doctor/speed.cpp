@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <map>
 #include <numeric>
 
@@ -257,12 +256,6 @@ double measure_weights_gbps(const Engine& engine) {
   }
   constexpr std::ptrdiff_t kBytesMax = std::ptrdiff_t{1} << 29;  // 512 MiB say as much as 50 GiB
   return measure_read_gbps(engine.n_threads(), 0.15, std::span(begin, static_cast<size_t>(std::min(kBytesMax, end - begin))));
-}
-
-int64_t resident_bytes(const Env& env) {
-  const std::string status = env.read_text("/proc/self/status").value_or("");
-  const size_t at = status.find("VmRSS:");
-  return at == std::string::npos ? 0 : std::strtoll(status.c_str() + at + 6, nullptr, 10) * 1024;
 }
 
 }  // namespace lupo

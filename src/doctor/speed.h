@@ -86,7 +86,4 @@ Result<DecodeSpeed> measure_decode(Engine& engine, int64_t n, int64_t depth, int
 // bytes a second: costs no memory.
 double measure_weights_gbps(const Engine& engine);
 
-// Memory of this process that is resident now (VmRSS), in bytes; 0 when unknown.
-int64_t resident_bytes(const Env& env);
-
 }  // namespace lupo

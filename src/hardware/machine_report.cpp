@@ -112,7 +112,8 @@ void add_measured(const Measured& measured, const ReportContext& context, Report
                                      context.measured_when, measured.threads));
   }
   if (measured.disk_read_gbps > 0)
-    report.line("disk", fmt::format("{:.2f} GB/s past the page cache: {}", measured.disk_read_gbps, context.disk));
+    report.line("disk", fmt::format("{:.2f} GB/s past the page cache{}", measured.disk_read_gbps,
+                                    context.disk.empty() ? ", measured earlier" : ": " + context.disk));
 }
 
 }  // namespace

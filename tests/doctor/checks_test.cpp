@@ -34,7 +34,8 @@ TEST(HardwareChecks, AGoodMachineHasNothing) { EXPECT_THAT(check_hardware(record
 TEST(HardwareChecks, QuotaAndAffinity) {
   const auto quota = check_hardware(recorded("cgroup_v2_quota"), {});
   ASSERT_THAT(codes(quota), ElementsAre("quota-below-cores"));
-  EXPECT_NEAR(quota[0].gain, 4 / 1.5 - 1, 1e-9);
+  EXPECT_NEAR(quota[0].gain, 0.75 * (4 / 1.5 - 1), 1e-9) << "cores share what memory gives";
+  EXPECT_NEAR(quota[0].gain_high, 4 / 1.5 - 1, 1e-9);
   EXPECT_EQ(quota[0].severity, Severity::warning);
   EXPECT_THAT(quota[0].evidence, HasSubstr("1.5 of 4"));
   EXPECT_THAT(codes(check_hardware(recorded("no_sys"), {})), ElementsAre("affinity-below-cores"));

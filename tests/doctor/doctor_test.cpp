@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "doctor/fit.h"
+#include "doctor/resident.h"
 
 namespace lupo {
 namespace {
@@ -137,6 +138,11 @@ TEST(Speed, OfATinyModel) {
   ASSERT_FALSE(deep);
   EXPECT_EQ(deep.error().code, "context-full");
   EXPECT_GT(resident_bytes(real_env()), 1 << 20);
+  const MemoryOutcome memory = memory_of(real_env(), **engine);
+  EXPECT_GT(memory.weights_resident, 0) << "they were just read";
+  EXPECT_LE(memory.weights_resident, memory.resident);
+  EXPECT_TRUE(memory.as_planned);
+  EXPECT_EQ(memory_of(RecordedEnv("/nonexistent"), **engine).weights_resident, 0) << "not known";
 }
 
 }  // namespace

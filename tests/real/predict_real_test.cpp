@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "doctor/expectation.h"
+#include "doctor/resident.h"
 #include "doctor/speed.h"
 #include "model/gguf/writer.h"
 #include "test_folder.h"

@@ -13,6 +13,7 @@
 #include "cli/model_facts.h"
 #include "cli/threads_choice.h"
 #include "cli/verb.h"
+#include "doctor/resident.h"
 #include "doctor/speed.h"
 #include "hardware/bandwidth.h"
 #include "runtime/backend/cpu/isa.h"

@@ -55,37 +55,44 @@ std::string when(const Examined& examined) {
                      busy > kBusy ? fmt::format(", beside processes that used {:.0f} % of the CPUs", 100 * busy) : "");
 }
 
+// What was measured is there the next time, and for lupo doctor.
+void keep(const Examined& examined) {
+  const std::string folder = cache_folder(real_env()), key = measurement_key(examined.machine, real_env());
+  if (folder.empty() || examined.machine.measured.read_gbps <= 0) return;
+  const Result<void> saved = save_measured(
+      folder, key, {examined.machine.measured, examined.seconds, examined.unix_seconds, examined.use.load_before.busy});
+  if (!saved) print_note("not kept for the next time: " + saved.error().what);
+}
+
 // From the cache, or measured and put there.
 void measure(const Options& options, Examined& examined) {
   Machine& machine = examined.machine;
   const double seconds = options.quick ? kQuickSeconds : kSeconds;
-  const std::string folder = cache_folder(real_env()), key = measurement_key(machine, real_env());
-  if (!options.fresh)
-    if (const auto cached = load_measured(folder, key); cached && cached->seconds >= seconds) {
-      machine.measured = cached->measured;
-      examined.seconds = cached->seconds;
-      examined.unix_seconds = cached->unix_seconds;
-      examined.use.load_before.busy = cached->busy;
-      examined.cached = true;
-      return;
-    }
+  const auto cached = load_measured(cache_folder(real_env()), measurement_key(machine, real_env()));
+  if (!options.fresh && cached && cached->seconds >= seconds) {
+    machine.measured = cached->measured;
+    examined.seconds = cached->seconds;
+    examined.unix_seconds = cached->unix_seconds;
+    examined.use.load_before.busy = cached->busy;
+    examined.cached = true;
+    return;
+  }
   const auto at_start = read_cpu_times(real_env());
   std::this_thread::sleep_for(std::chrono::milliseconds(150));
   const auto before = read_cpu_times(real_env());
   machine.measured = measure_memory(machine, seconds);
+  if (cached) machine.measured.disk_read_gbps = cached->measured.disk_read_gbps;
   const auto after = read_cpu_times(real_env());
   if (at_start && before) examined.use.load_before = load_between(*at_start, *before);
   if (before && after) examined.use.load_during = load_between(*before, *after);
   examined.seconds = seconds;
   examined.unix_seconds = std::time(nullptr);
-  if (folder.empty() || machine.measured.read_gbps <= 0) return;
-  const Result<void> saved =
-      save_measured(folder, key, {machine.measured, seconds, examined.unix_seconds, examined.use.load_before.busy});
-  if (!saved) print_note("not kept for the next time: " + saved.error().what);
+  keep(examined);
 }
 
 Result<void> measure_disk(const Options& options, Examined& examined) {
   TRY_ASSIGN(examined.machine.measured.disk_read_gbps, measure_disk_read_gbps(options.disk, kDiskBytes));
+  keep(examined);
   std::error_code ignored;
   const std::string folder = std::filesystem::canonical(options.disk, ignored).string();
   const auto disk = disk_holding(real_env(), folder);
