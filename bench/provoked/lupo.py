@@ -29,6 +29,6 @@ class Lupo:
         found = json.loads(self.run("doctor", model, *args, "--json", **how).stdout)
         return {finding["code"]: finding for finding in found["findings"]}
 
-    def decode_tps(self, model, *args, depth=0, n=32, **how):
-        out = self.run("bench", model, "-p", 0, "-n", n, "-d", depth, "-r", 1, "--json", *args, **how).stdout
+    def decode_tps(self, model, *args, depth=0, n=32, r=1, **how):
+        out = self.run("bench", model, "-p", 0, "-n", n, "-d", depth, "-r", r, "--json", *args, **how).stdout
         return json.loads(out)["decode"][0]["tps"]

@@ -4,8 +4,8 @@ import os
 import random
 import struct
 
-F32, Q4_0, Q8_0 = 0, 2, 8
-BLOCK_BYTES = {Q4_0: 18, Q8_0: 34}  # of 32 values
+F32, Q4_0, Q8_0, Q2_K = 0, 2, 8, 10
+BLOCK = {Q4_0: (18, 32), Q8_0: (34, 32), Q2_K: (84, 256)}  # bytes, values
 N_EMBD, N_FF, N_VOCAB, N_HEAD, N_KV_HEAD, HEAD_DIM = 2048, 8192, 32000, 32, 8, 64
 N_EXPERT, N_FF_EXPERT, N_USED = 32, 512, 4
 LAYER_BYTES = 64.6e6  # of a dense one in Q8_0
@@ -31,7 +31,7 @@ def keys_of(n_layer, is_mixture):
 
 def tensors_of(kind, n_layer, is_mixture):
     """(name, type, dimensions)."""
-    yield "token_embd.weight", kind, (N_EMBD, N_VOCAB)
+    yield "token_embd.weight", Q8_0 if kind == Q2_K else kind, (N_EMBD, N_VOCAB)
     yield "output_norm.weight", F32, (N_EMBD,)
     n_kv = N_KV_HEAD * HEAD_DIM
     of, n_ff, more = ("_exps", N_FF_EXPERT, (N_EXPERT,)) if is_mixture else ("", N_FF, ())
@@ -62,8 +62,8 @@ def data_of(name, kind, dims, rng):
         return struct.pack("<f", 1) * n if len(dims) == 1 else struct.pack(f"<{n}f", *(rng.gauss(0, 0.02) for _ in range(n)))
     if name != "token_embd.weight":
         return b""
-    scale = struct.pack("<e", 0.1)
-    return b"".join(scale + rng.randbytes(BLOCK_BYTES[kind] - 2) for _ in range(n // 32))
+    scale, (size, values) = struct.pack("<e", 0.1), BLOCK[kind]
+    return b"".join(scale + rng.randbytes(size - 2) for _ in range(n // values))
 
 
 def make(path, kind, n_layer, is_mixture=False):
@@ -78,7 +78,7 @@ def make(path, kind, n_layer, is_mixture=False):
         header += text(name) + struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, of, end)
         offsets.append(end)
         n = elements(dims)
-        end += -(-(4 * n if of == F32 else n // 32 * BLOCK_BYTES[of]) // 32) * 32
+        end += -(-(4 * n if of == F32 else n // BLOCK[of][1] * BLOCK[of][0]) // 32) * 32
     header += bytes(-len(header) % 32)
     with open(path, "wb") as file:
         file.write(header)

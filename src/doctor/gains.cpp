@@ -12,6 +12,8 @@ namespace {
 
 // Of ln(1 + gain), for two predictions whose common errors cancel (docs/doctor.md has the gains that came).
 constexpr double kGainDeviation = 0.08;
+// A turn of a few tokens takes milliseconds, of which much is no step's.
+constexpr double kFirstTokenDeviation = 0.3;
 // A conversation, where none was seen: tokens before, and of the next turn.
 constexpr int64_t kHeld = 1024, kTurn = 64;
 
@@ -67,7 +69,8 @@ Gains gains_of(const Env& env, const Model& model, const Machine& machine, const
 void bracket_gains(std::vector<Finding>& findings, double noise) {
   for (Finding& finding : findings) {
     if (finding.gain <= 0 || finding.gain_high > 0) continue;
-    const Interval ratio = interval_of(1 + finding.gain, {0, std::hypot(kGainDeviation, noise)});
+    const double deviation = finding.gain_of == "first token" ? kFirstTokenDeviation : kGainDeviation;
+    const Interval ratio = interval_of(1 + finding.gain, {0, std::hypot(deviation, noise)});
     finding.gain_low = ratio.low - 1;
     finding.gain_high = ratio.high - 1;
   }

@@ -9,8 +9,10 @@
 namespace lupo {
 namespace {
 
-constexpr double kSlowDisk = 0.2;   // 1e9 bytes a second: what a SATA disk of flash exceeds twice over
-constexpr double kLoadSeconds = 3;  // less is no wait
+constexpr double kSlowDisk = 0.2;       // 1e9 bytes a second: what a SATA disk of flash exceeds twice over
+constexpr double kLoadSeconds = 3;      // less is no wait
+constexpr double kMappedShare = 0.75;   // of a fast disk's rate that reading a mapped file reaches
+constexpr double kStartSeconds = 0.15;  // of a process up to its first token, beside the disk
 
 Finding finding(std::string code, Severity severity, std::string what, std::string evidence, double gain, std::string fix) {
   return {Layer::hardware, std::move(code), severity, std::move(what), std::move(evidence), gain, std::move(fix)};
@@ -89,9 +91,10 @@ void check_disk(const HardwareUse& use, std::vector<Finding>& findings) {
   std::string evidence =
       fmt::format("{:.3f} GB/s: {:.0f} s for the {} of the file", use.file_read_gbps, load_seconds, format_bytes(use.file_bytes));
   if (use.disk_read_gbps > 0) evidence += fmt::format("; lupo hardware measured {:.2f} GB/s", use.disk_read_gbps);
+  const double then_seconds = static_cast<double>(use.file_bytes) / (kMappedShare * use.disk_read_gbps * 1e9);
   findings.push_back(
       finding("slow-disk", Severity::warning, "the model's file lies on a slow disk: loading it takes long", std::move(evidence),
-              std::max(0.0, use.disk_read_gbps / use.file_read_gbps - 1),
+              is_slower ? (load_seconds + kStartSeconds) / (then_seconds + kStartSeconds) - 1 : 0,
               fmt::format("cp {} FOLDER  # on a faster disk; lupo hardware --disk FOLDER measures one", use.model)));
   findings.back().limits = false;
   findings.back().gain_of = "loading";

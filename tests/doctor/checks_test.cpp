@@ -165,7 +165,8 @@ TEST(HardwareChecks, SlowDisk) {
   use.disk_read_gbps = 1;
   const auto findings = check_hardware(recorded("smt_desktop"), use);
   ASSERT_THAT(codes(findings), ElementsAre("slow-disk"));
-  EXPECT_NEAR(findings[0].gain, 19, 1e-9);
+  EXPECT_GT(findings[0].gain, 12);
+  EXPECT_LT(findings[0].gain, 15) << "twenty times the rate, but the disk is not all of it";
   EXPECT_EQ(findings[0].gain_of, "loading");
   EXPECT_FALSE(findings[0].limits) << "once it is loaded the disk does not matter";
   use.file_bytes = 1 << 20;
