@@ -24,7 +24,8 @@ def predicted(row):
 
 def line(row):
     measured = "" if row.measured is None else row.measured if isinstance(row.measured, str) else percent(row.measured)
-    verdict = "" if row.holds is None else "within" if row.holds else "OUTSIDE"
+    is_gain = row.found is not None and row.found["gain"] > 0 and not isinstance(row.measured, str)
+    verdict = "" if row.holds is None else ("within" if is_gain else "as told") if row.holds else "OUTSIDE"
     return f"| `{row.code}` | {row.how} | {row.fix} | {predicted(row)} | {measured} | {verdict} |"
 
 
@@ -40,7 +41,7 @@ def write(path, rows):
     if begin not in text or end not in text:
         raise SystemExit(f"error: {path} has no lines {begin} and {end}")
     judged = [row.holds for row in rows if row.holds is not None]
-    when = f"{datetime.date.today()}, {platform.machine()}: {sum(judged)} of {len(judged)} gains lie within their intervals."
+    when = f"{datetime.date.today()}, {platform.machine()}: {sum(judged)} of {len(judged)} of what can be measured came as told."
     table = "\n".join((when, "", *HEAD, *map(line, rows)))
     with open(path, "w", encoding="utf-8") as file:
         file.write(text[: text.index(begin)] + f"{begin}\n{table}\n{end}" + text[text.index(end) + len(end) :])
