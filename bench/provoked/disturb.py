@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import threading
+import time
 
 
 class NotHere(Exception):
@@ -45,6 +46,7 @@ def quota(cores):
                   {"cpu.max": f"{int(cores * period)} {period}"})
 
 
+@contextlib.contextmanager
 def slow_disk(path, mb_per_second):
     device = os.stat(path).st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
@@ -53,8 +55,14 @@ def slow_disk(path, mb_per_second):
         with open(os.path.join(os.path.dirname(whole), "dev"), encoding="ascii") as file:
             number = file.read().strip()
     rate = int(mb_per_second * 1e6)
-    return cgroup("blkio", f"lupo-disk-{os.getpid()}", {"blkio.throttle.read_bps_device": f"{number} {rate}"},
-                  {"io.max": f"{number} rbps={rate}"})
+    with cgroup("blkio", f"lupo-disk-{os.getpid()}", {"blkio.throttle.read_bps_device": f"{number} {rate}"},
+                {"io.max": f"{number} rbps={rate}"}) as prefix:
+        begin = time.monotonic()
+        read = subprocess.run([*prefix, "dd", f"if={path}", "of=/dev/null", "bs=1M", "count=8", "iflag=direct"],
+                              capture_output=True, check=False)
+        if read.returncode != 0 or time.monotonic() - begin < 0.5 * 8e6 / rate:
+            raise NotHere("this file's disk cannot be slowed, or not be read past the page cache")
+        yield prefix
 
 
 @contextlib.contextmanager
@@ -71,6 +79,18 @@ def busy(n):
 
 MADV_PAGEOUT = 21
 SYS_PROCESS_MADVISE, SYS_PIDFD_OPEN = 440, 434  # the same on x86-64 and aarch64
+
+
+def _pages_out(libc):
+    """Whether this process may do so, tried on a page of its own."""
+    page = mmap.mmap(-1, mmap.PAGESIZE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    fd = libc.syscall(SYS_PIDFD_OPEN, os.getpid(), 0)
+    if fd < 0:
+        return False
+    done = libc.syscall(SYS_PROCESS_MADVISE, fd, struct.pack("PP", address, mmap.PAGESIZE), 1, MADV_PAGEOUT, 0)
+    os.close(fd)
+    return done == mmap.PAGESIZE
 
 
 def _page_out(libc, pid, path):
@@ -98,6 +118,8 @@ def reclaimed(path, name):
         raise NotHere("taking another process's pages needs root")
     path = os.path.realpath(path)
     libc = ctypes.CDLL(None, use_errno=True)
+    if not _pages_out(libc):
+        raise NotHere("process_madvise(2) is not allowed")
     stop = threading.Event()
 
     def loop():
