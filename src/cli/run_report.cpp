@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "doctor/json.h"
 #include "doctor/speed.h"
 #include "hardware/machine.h"
@@ -44,6 +46,7 @@ RunReport Reporter::report(const Answer& answer, Circumstances circumstances) {
                         {.n_prefill = answer.prefill.n_evaluated,
                          .prefill_depth = answer.prefill.n_reused,
                          .prefill_tps = r.prefill_tps,
+                         .is_first = std::exchange(is_first_, false),
                          .n_decode = answer.n_decoded,
                          .decode_depth = r.n_prompt + answer.n_decoded / 2,
                          .decode_tps = r.decode_tps,

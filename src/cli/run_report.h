@@ -36,6 +36,7 @@ class Reporter {
   CalibrationStore store_;
   std::string model_;
   std::optional<Calibration> calibration_;
+  bool is_first_ = true;  // no answer of this process was reported yet
 };
 
 std::string to_line(const RunReport& report);

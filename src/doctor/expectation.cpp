@@ -9,6 +9,8 @@ namespace {
 
 // Phases of fewer tokens are the clock's, the caches' and the scheduler's, not the machine's.
 constexpr int64_t kPrefillMin = 16, kDecodeMin = 8;
+// Mapping pages for the first time takes as long as some dozen tokens.
+constexpr int64_t kFirstPrefillMin = 256;
 
 std::string machine_name(const CalibrationStore& store, int n_threads) {
   return fmt::format("{} / {} threads", store.key(), n_threads);
@@ -65,7 +67,7 @@ RunOutcome judge_run(const Env& env, const CalibrationStore& store, const Calibr
     return out;
   };
   RunOutcome run;
-  if (facts.n_prefill >= kPrefillMin)
+  if (facts.n_prefill >= (facts.is_first ? kFirstPrefillMin : kPrefillMin))
     run.prefill =
         outcome({Phase::prefill, facts.n_prefill, facts.prefill_depth,
                  prefill_seconds(engine.graph(), calibration, facts.n_prefill, facts.prefill_depth), facts.prefill_tps, 0},

@@ -34,6 +34,7 @@ Narrowed narrowed_by_history(const Env& env, const CalibrationStore& store, cons
 struct RunFacts {
   int64_t n_prefill = 0, prefill_depth = 0;  // tokens evaluated, and in the context before
   double prefill_tps = 0;                    // 0: none was measured
+  bool is_first = false;                     // of this process: the prompt was what mapped the weights' pages, too
   int64_t n_decode = 0, decode_depth = 0;    // tokens, and in the context in the middle of them
   double decode_tps = 0;
   double roof_fraction = 0;    // of the read bandwidth, in the decode
