@@ -32,8 +32,8 @@ class model_chat : public testing::Test {
   }
 
   std::string chat(const std::string& options) const {
-    return "cd '" + folder_.path() + "' && exec '" LUPO_BINARY "' run '" + model_path(kModels[0]).string() + "' -t 1 --temp 0 " +
-           options;
+    return "cd '" + folder_.path() + "' && LUPO_STATE=state exec '" LUPO_BINARY "' run '" + model_path(kModels[0]).string() +
+           "' -t 1 --temp 0 " + options;
   }
 
   TestFolder folder_;

@@ -50,6 +50,7 @@ class CliCase : public testing::Test {
     fs::create_directory(path / "work");
     std::ofstream(path / "script") << case_.script;
     setenv("TESTS", LUPO_TESTS_DIR, 1);
+    setenv("LUPO_STATE", (path / "state").c_str(), 1);  // a test's answers are no habits of the user's
     const std::string command = "cd '" + (path / "work").string() + "' && PATH='" + fs::path(LUPO_BINARY).parent_path().string() +
                                 "':\"$PATH\" timeout --signal=KILL " + std::to_string(case_.seconds) +
                                 " sh ../script >../out 2>../err </dev/null";
