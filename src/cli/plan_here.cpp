@@ -63,12 +63,6 @@ std::string command_for(const Planned& planned, const std::string& flags) {
   return fmt::format("lupo run {} {}", printable(planned.command_path), flags);
 }
 
-Json to_json(const std::vector<SpeedAt>& speeds) {
-  Json list = Json::array();
-  for (const SpeedAt& speed : speeds) list.push_back({{"n", speed.n}, {"tps", json_of(speed.tps)}});
-  return list;
-}
-
 void add_speed(const Planned& planned, Json& json) {
   json["predicted"] = {{"decode_tps", nullptr}, {"prefill_tps", nullptr}};
   if (!planned.calibration) return;
@@ -79,8 +73,8 @@ void add_speed(const Planned& planned, Json& json) {
                        {"prefill_n", p.prefill.front().n},
                        {"ceiling_tps", planned.calibration->read_gbps * 1e9 / static_cast<double>(planned.facts.bytes_per_token)},
                        {"share_of_runs_in_interval", 0.8},
-                       {"decode", to_json(p.decode)},
-                       {"prefill", to_json(p.prefill)}};
+                       {"decode", json_of(p.decode)},
+                       {"prefill", json_of(p.prefill)}};
   json["read_gbps"] = planned.calibration->read_gbps;
   json["uses"] = Json::array();
   for (const UseOutlook& use : planned.uses)
@@ -155,9 +149,7 @@ Json to_json(const Planned& planned, const PlanOptions& options) {
                {"available_bytes", shown.available_bytes},
                {"reserve_bytes", kReserveBytes}};
   add_facts(planned.facts, json);
-  json["memory_over_context"] = Json::array();
-  for (const ContextPoint& point : planned.memory)
-    json["memory_over_context"].push_back({{"ctx", point.n_ctx}, {"fits", point.fits}, {"bytes", json_of(point.bytes)}});
+  json["memory_over_context"] = json_of(planned.memory);
   add_speed(planned, json);
   json["basis"] = planned.basis;
   json["decisions"] = Json::array();

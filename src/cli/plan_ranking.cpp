@@ -8,11 +8,11 @@
 #include "base/printable.h"
 #include "base/units.h"
 #include "model/gguf/file_name.h"
+#include "model/neighbour_checks.h"
 
 namespace lupo::cli {
 namespace {
 
-constexpr double kUsableTps = 5;     // about as fast as people read
 constexpr double kBitsEnough = 8.5;  // Q8_0: what has more is larger and slower, and nobody can tell its answers from these
 constexpr size_t kNameBytesMax = 40;
 
@@ -63,7 +63,7 @@ Rank rank_of(const PlanOn& plan) {
 }
 
 void rank(std::vector<Rank>& ranks) {
-  const auto is_usable = [](const Rank& r) { return !r.decode_tps || r.decode_tps->middle >= kUsableTps; };
+  const auto is_usable = [](const Rank& r) { return !r.decode_tps || r.decode_tps->middle >= kReadAlongTps; };
   std::ranges::stable_sort(ranks, [&](const Rank& a, const Rank& b) {
     if (a.fits != b.fits) return a.fits;
     if (is_usable(a) != is_usable(b)) return is_usable(a);
@@ -87,7 +87,7 @@ void print_ranking(const std::vector<Rank>& ranks) {
   }
   fmt::print(
       "\nranked: what fits, then what decodes at {:.0f} tok/s or more, then by parameters, then by bits a weight up to {}{}\n",
-      kUsableTps, kBitsEnough, same_ctx ? fmt::format("; at a context of {} (--ctx for another)", ranks[0].n_ctx) : "");
+      kReadAlongTps, kBitsEnough, same_ctx ? fmt::format("; at a context of {} (--ctx for another)", ranks[0].n_ctx) : "");
   const Rank& best = ranks.front();
   if (!best.fits)
     fmt::print("none of them fits at this context\n");

@@ -54,10 +54,7 @@ void append(std::vector<Finding>& findings, std::vector<Finding> more) {
   std::move(more.begin(), more.end(), std::back_inserter(findings));
 }
 
-double kv_bits(const RuntimeOptions& options) {
-  const auto bits = [](Type type) { return 8.0 * type_info(type).block_bytes / type_info(type).block_elements; };
-  return (bits(options.k_type) + bits(options.v_type)) / 2;
-}
+double kv_bits(const RuntimeOptions& options) { return (bits_of(options.k_type) + bits_of(options.v_type)) / 2; }
 
 void add_speeds(const PrefillSpeed& prefill, const DecodeSpeed& decode, Roof& roof, ModelExam& exam) {
   exam.prefill_tps = prefill.tps;
@@ -283,10 +280,8 @@ Result<Examined> examine(const Env& env, const Model& model, Machine& machine, R
   exam.roof_fraction = roof_fraction(exam.decode_gbps, machine.measured.read_gbps);
   if (exam.fits) seen.gains = gains_of(env, model, machine, request, exam, seen.habits);
   TRY_ASSIGN(exam.memory, memory_over_context(model, machine, request.runtime, exam.n_ctx));
-  if (exam.fits && request.runtime.backend == "cpu")
-    exam.prediction = speed_over_context(env, CalibrationStore(env, machine, request.isa), model, shown.graph, shown.n_threads,
-                                         request.runtime.activations);
-  seen.neighbours = neighbours_of(env, model, machine, request, exam, seen.gains);
+  if (seen.gains.calibration) exam.prediction = speed_over_context(shown.graph, *seen.gains.calibration, seen.gains.spreads);
+  seen.neighbours = neighbours_of(env, model, shown, machine, request, exam, seen.gains);
   append(findings, check_layers(seen, matrix_bytes));
   add_what_broke(seen, findings);
   return Examined{exam, std::move(seen.gains), seen.circumstances};

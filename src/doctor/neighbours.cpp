@@ -123,13 +123,10 @@ std::optional<Preview> planned(const Model& other, const Machine& machine, const
 
 }  // namespace
 
-Neighbours neighbours_of(const Env& env, const Model& model, const Machine& machine, const DoctorRequest& request,
-                         const ModelExam& exam, const Gains& gains) {
+Neighbours neighbours_of(const Env& env, const Model& model, const Preview& shown, const Machine& machine,
+                         const DoctorRequest& request, const ModelExam& exam, const Gains& gains) {
   const Clock::time_point deadline = Clock::now() + kTimeMax;
-  RuntimeOptions options = request.runtime;
-  options.n_ctx = exam.n_ctx;
-  const Result<Preview> own = preview(model, machine, options);
-  std::optional<ModelChoice> used = own ? choice_of(model, *own) : std::nullopt;
+  std::optional<ModelChoice> used = choice_of(model, shown);
   if (!used) return {};
   used->decode_tps = gains.decode;
   Neighbours found{
@@ -139,10 +136,10 @@ Neighbours neighbours_of(const Env& env, const Model& model, const Machine& mach
     if (Clock::now() > deadline) break;
     const Result<Model> other = Model::open(path);
     if (!other || !other->hparams().causal) continue;
-    const std::optional<Preview> shown = planned(*other, machine, request, exam.n_ctx);
-    std::optional<ModelChoice> choice = shown ? choice_of(*other, *shown) : std::nullopt;
+    const std::optional<Preview> plan = planned(*other, machine, request, exam.n_ctx);
+    std::optional<ModelChoice> choice = plan ? choice_of(*other, *plan) : std::nullopt;
     if (!choice || !is_alternative(found.used, *choice)) continue;
-    choice->decode_tps = predictor.decode_tps(*other, shown->graph);
+    choice->decode_tps = predictor.decode_tps(*other, plan->graph);
     found.others.push_back(std::move(*choice));
   }
   return found;

@@ -13,7 +13,8 @@ namespace lupo {
 // Planned with the context that was examined, or where they were trained for less, with that; one that was asked for must be had.
 // Predicted from the calibration of `gains`, and not at all where the machine was never at rest; at most two types of weights are
 // measured for it, which takes 0.5 s each, others count as the slowest known.
-Neighbours neighbours_of(const Env& env, const Model& model, const Machine& machine, const DoctorRequest& request,
-                         const ModelExam& exam, const Gains& gains);
+// `shown`: the examined model's plan.
+Neighbours neighbours_of(const Env& env, const Model& model, const Preview& shown, const Machine& machine,
+                         const DoctorRequest& request, const ModelExam& exam, const Gains& gains);
 
 }  // namespace lupo

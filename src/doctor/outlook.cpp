@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "doctor/expectation.h"
-
 namespace lupo {
 namespace {
 
@@ -31,16 +29,13 @@ Result<std::vector<ContextPoint>> memory_over_context(const Model& model, const 
   return points;
 }
 
-Prediction speed_over_context(const Env& env, const CalibrationStore& store, const Model& model, const Graph& graph,
-                              int n_threads, ActivationBits activations) {
-  const std::optional<Calibration> calibration = store.find(n_threads, activations);
-  if (!calibration || !covers(*calibration, needs_of(graph, activations))) return {};
+Prediction speed_over_context(const Graph& graph, const Calibration& calibration, const Spreads& spreads) {
   std::vector<int64_t> depths, prompts;
   for (int64_t n = kCurveFirst; n < graph.n_ctx; n *= 2) depths.push_back(n);
   prompts = depths;
   depths.push_back(graph.n_ctx - 1);
   prompts.push_back(graph.n_ctx);
-  return predict(graph, *calibration, narrowed_by_history(env, store, *calibration, model).spreads, depths, prompts);
+  return predict(graph, calibration, spreads, depths, prompts);
 }
 
 const Use* find_use(std::string_view name) {

@@ -21,10 +21,8 @@ struct ContextPoint {
 Result<std::vector<ContextPoint>> memory_over_context(const Model& model, const Machine& machine, RuntimeOptions options,
                                                       int64_t n_ctx);
 
-// At every power of two from 16 and at the context's last, from what is calibrated already for these threads and this form of
-// activations, and from earlier runs; empty where nothing is. Measures nothing.
-Prediction speed_over_context(const Env& env, const CalibrationStore& store, const Model& model, const Graph& graph,
-                              int n_threads, ActivationBits activations);
+// At every power of two from 16 and at the context's last.
+Prediction speed_over_context(const Graph& graph, const Calibration& calibration, const Spreads& spreads);
 
 struct Use {
   std::string_view name;

@@ -34,19 +34,6 @@ Json timeline_json(const Timeline& timeline) {
   return {{"parts", std::move(parts)}, {"tokens", std::move(tokens)}};
 }
 
-Json memory_json(const std::vector<ContextPoint>& points) {
-  Json list = Json::array();
-  for (const ContextPoint& point : points)
-    list.push_back({{"ctx", point.n_ctx}, {"fits", point.fits}, {"bytes", json_of(point.bytes)}});
-  return list;
-}
-
-Json curve_json(const std::vector<SpeedAt>& curve) {
-  Json list = Json::array();
-  for (const SpeedAt& at : curve) list.push_back({{"n", at.n}, {"tps", json_of(at.tps)}});
-  return list;
-}
-
 Json roof_json(const Roof& roof) {
   return {{"threads", roof.threads},
           {"read_gbps", roof.read_gbps},
@@ -82,9 +69,9 @@ Json exam_json(const ModelExam& exam) {
           {"prefill_gflops", exam.prefill_gflops},
           {"peak_gflops", exam.peak_gflops},
           {"timeline", timeline_json(exam.timeline)},
-          {"memory_over_context", memory_json(exam.memory)},
-          {"predicted_decode", curve_json(exam.prediction.decode)},
-          {"predicted_prefill", curve_json(exam.prediction.prefill)}};
+          {"memory_over_context", json_of(exam.memory)},
+          {"predicted_decode", json_of(exam.prediction.decode)},
+          {"predicted_prefill", json_of(exam.prediction.prefill)}};
 }
 
 }  // namespace

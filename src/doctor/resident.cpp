@@ -10,20 +10,13 @@
 #include <vector>
 
 #include "base/units.h"
+#include "hardware/text.h"
 
 namespace lupo {
 namespace {
 
 // What the process needs beside any plan: code, libraries, a vocabulary of 256 thousand tokens.
 constexpr int64_t kProgramBytesMax = 160 * kMiB;
-
-// "Rss:    1234 kB" behind its colon.
-int64_t kilobytes(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value * 1024;
-}
 
 // Where a mapping begins and ends, of the line that begins its part: "7f00-7f01 r--s 00000000 fe:00 10036024   /path".
 std::optional<std::pair<uintptr_t, uintptr_t>> range_of(std::string_view line) {
@@ -46,7 +39,7 @@ int64_t resident_of(std::string_view smaps, const std::vector<uintptr_t>& addres
       const auto first = std::ranges::lower_bound(addresses, range->first);
       is_wanted = first != addresses.end() && *first < range->second;
     } else if (is_wanted && line.starts_with("Rss:")) {
-      bytes += kilobytes(line.substr(4));
+      bytes += meminfo_bytes(line, "Rss");
     }
   }
   return bytes;
@@ -54,11 +47,7 @@ int64_t resident_of(std::string_view smaps, const std::vector<uintptr_t>& addres
 
 }  // namespace
 
-int64_t resident_bytes(const Env& env) {
-  const std::string status = env.read_text("/proc/self/status").value_or("");
-  const size_t at = status.find("VmRSS:");
-  return at == std::string::npos ? 0 : kilobytes(std::string_view(status).substr(at + 6));
-}
+int64_t resident_bytes(const Env& env) { return meminfo_bytes(env.read_text("/proc/self/status").value_or(""), "VmRSS"); }
 
 MemoryOutcome memory_of(const Env& env, const Engine& engine) {
   MemoryOutcome outcome{.planned = engine.plan().bytes, .resident = resident_bytes(env)};

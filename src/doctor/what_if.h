@@ -13,29 +13,29 @@
 
 namespace lupo {
 
+// A model with some options, as it would run.
+struct WhatThen {
+  Graph graph;
+  const Calibration* calibration;  // lives as long as the WhatIf that it is from
+  double decode_tps(
+      int64_t depth) const;  // tokens a second with `depth` tokens in the context, of which there is room for one more
+  double prefill_seconds(int64_t n, int64_t depth) const;  // of a prompt of n tokens behind `depth` others
+};
+
+// Of the second over the first at this depth: 0.25 = a quarter faster. 0 where there is none, or where one is nothing.
+double gain_of(const std::optional<WhatThen>& before, const std::optional<WhatThen>& after, int64_t depth);
+
 class WhatIf {
  public:
   // References must outlive it. `isa`: the kernels in use.
   WhatIf(const Env& env, const Model& model, const Machine& machine, std::string_view isa)
       : env_(env), model_(model), machine_(machine), store_(env, machine, isa) {}
 
-  // Tokens a second of a decode with `depth` tokens in the context; 0 where it does not fit, or where nothing can be measured.
-  double decode_tps(const RuntimeOptions& options, int64_t depth);
-  // Of a prompt of n tokens behind `depth` others; 0 likewise.
-  double prefill_seconds(const RuntimeOptions& options, int64_t n, int64_t depth);
-  // Of `after` over `before`: 0.25 = a quarter faster. 0 where there is none, or none can be told.
-  double gain(const RuntimeOptions& before, const RuntimeOptions& after, int64_t depth);
-  // What speeds with these options are predicted from; null where nothing can be measured. Lives as long as this.
-  const Calibration* calibration_for(const RuntimeOptions& options);
+  // Nothing where it does not fit, or where nothing can be measured.
+  std::optional<WhatThen> with(const RuntimeOptions& options);
   const CalibrationStore& store() const { return store_; }
 
  private:
-  struct Ready {
-    Graph graph;
-    const Calibration* calibration;
-  };
-  std::optional<Ready> ready(const RuntimeOptions& options);
-
   const Env& env_;
   const Model& model_;
   const Machine& machine_;

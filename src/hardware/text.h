@@ -20,7 +20,8 @@ int64_t read_integer_or(const Env& env, const std::string& path, int64_t otherwi
 // "0x10de", in [0, 0xffffffff]; 0 when it is none.
 int64_t read_hex(const Env& env, const std::string& path);
 
-// "Key:  123 kB" of meminfo, in bytes; 0 without it. `key` begins a line or follows a blank ("Node 0 MemTotal:").
+// "Key:  123 kB" of meminfo, or of a process's status or smaps, in bytes; 0 without it. `key` begins a line or follows a blank
+// ("Node 0 MemTotal:").
 int64_t meminfo_bytes(std::string_view meminfo, std::string_view key);
 
 // "KEY=value" of a uevent; "" without it.

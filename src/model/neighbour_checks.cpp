@@ -16,7 +16,6 @@ namespace {
 constexpr double kWideBits = 7.5;            // Q8_0 and more: what a larger model would need
 constexpr double kFewBits = 3.5;             // fewer cost what more parameters give
 constexpr double kMuchBigger = 1.4;          // parameters
-constexpr double kReadAlongTps = 5;          // about as fast as people read
 constexpr double kSlowerAtMost = 0.6;        // of the present speed: a price that more parameters are worth
 constexpr double kSlowTps = 20;              // below, speed is what one notices
 constexpr double kAsLarge = 0.8;             // parameters of a mixture beside a dense model

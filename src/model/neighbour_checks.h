@@ -15,6 +15,9 @@
 
 namespace lupo {
 
+// Tokens a second that are fast enough to read along.
+inline constexpr double kReadAlongTps = 5;
+
 // What a model is called, for comparing: in lower case, letters and digits alone.
 struct ModelNames {
   std::string family;  // without size and quantization: "qwen25coder"

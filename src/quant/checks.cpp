@@ -11,8 +11,6 @@ namespace {
 constexpr double kWorthwhile = 0.25;  // relative gain
 constexpr double kFewBits = 3.5;
 
-double bits_of(Type type) { return 8.0 * type_info(type).block_bytes / type_info(type).block_elements; }
-
 std::string shares(const std::map<Type, int64_t>& bytes, double total) {
   std::vector<std::pair<int64_t, std::string>> parts;
   for (const auto& [type, n] : bytes)
@@ -24,6 +22,8 @@ std::string shares(const std::map<Type, int64_t>& bytes, double total) {
 }
 
 }  // namespace
+
+double bits_of(Type type) { return 8.0 * type_info(type).block_bytes / type_info(type).block_elements; }
 
 double bits_per_weight(const std::map<Type, int64_t>& matrix_bytes) {
   double bits = 0, weights = 0;

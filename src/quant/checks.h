@@ -26,7 +26,8 @@ struct QuantizationUse {
   std::optional<NarrowerFile> narrower{};
 };
 
-// Values that a number of bytes of a type hold, and bits a weight over all matrices.
+double bits_of(Type type);  // of a value, its share of the block's scales with it
+// Mean over all matrices.
 double bits_per_weight(const std::map<Type, int64_t>& matrix_bytes);
 
 // Codes: wide-weights (gain: that of the narrower file, else bytes a token against those of Q4_K_M), few-bits. `model` is for the

@@ -74,9 +74,11 @@ void check_prefix(const RuntimeUse& use, const std::string& model, std::vector<F
   findings.push_back(
       finding("prefix-cache-missed", Severity::warning,
               "what was said before is read again at every turn, since its text changes from turn to turn", std::move(evidence),
-              use.first_token_gain,
+              use.first_token_gain.middle,
               fmt::format("lupo run {} --chat-template FILE  # one that repeats what it wrote the turn before", model)));
   findings.back().gain_of = "first token";
+  findings.back().gain_low = use.first_token_gain.low;
+  findings.back().gain_high = use.first_token_gain.high;
 }
 
 void check_draft(const RuntimeUse& use, const std::string& model, std::vector<Finding>& findings) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/finding.h"
+#include "base/interval.h"
 #include "hardware/machine.h"
 #include "quant/type.h"
 
@@ -29,7 +30,7 @@ struct RuntimeUse {
   int64_t n_turns = 0;
   double n_held = 0, n_reused = 0;
   std::string template_changes{};
-  double first_token_gain = 0;
+  Interval first_token_gain{};
   int64_t n_drafted = 0;        // answers with a draft model
   double draft_gain = 1;        // of decode speed by it
   std::string where_time_goes;  // "linear Q4_1 61 %, attend 20 %"

@@ -242,11 +242,13 @@ TEST(RuntimeChecks, ACacheOfNoUse) {
   use.n_reused = 900;
   EXPECT_THAT(check_runtime(machine, use, "m"), IsEmpty());
   use.n_reused = 10;
-  use.first_token_gain = 7;
+  use.first_token_gain = {5, 7, 9};
   const auto findings = check_runtime(machine, use, "m");
   ASSERT_THAT(codes(findings), ElementsAre("prefix-cache-missed"));
   EXPECT_EQ(findings[0].gain_of, "first token");
   EXPECT_EQ(findings[0].gain, 7);
+  EXPECT_EQ(findings[0].gain_low, 5);
+  EXPECT_EQ(findings[0].gain_high, 9);
   use.n_turns = 2;
   EXPECT_THAT(check_runtime(machine, use, "m"), IsEmpty()) << "two turns tell nothing";
   use.template_changes = "the template writes the time";

@@ -99,7 +99,7 @@ class Beside : public testing::Test {
       for (const Type type : {Type::q4_k, Type::f32}) gains.calibration->kernels[type] = gains.calibration->kernels[Type::q8_0];
       gains.decode = interval_of(1 / decode_seconds(shown.graph, *gains.calibration, kExamDepth), {0, 0.1});
     }
-    return neighbours_of(EnvIn(folder_), *model, machine_, request_, exam, gains);
+    return neighbours_of(EnvIn(folder_), *model, shown, machine_, request_, exam, gains);
   }
 
   TestFolder folder_;

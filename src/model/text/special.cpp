@@ -260,4 +260,8 @@ Result<Roles> resolve_roles(const gguf::Metadata& metadata, Roles roles, Vocabul
   return roles;
 }
 
+std::string special_text(const Tokenizer& tokenizer, TokenId id) {
+  return id < 0 ? std::string() : std::string(tokenizer.text(id));
+}
+
 }  // namespace lupo

@@ -38,12 +38,11 @@ std::string message_list(int n_turns) {
 struct Renderer {
   const ChatTemplate& chat_template;
   const Tokenizer& tokenizer;
-  std::string text_of(TokenId id) const { return id < 0 ? std::string() : std::string(tokenizer.text(id)); }
   Result<std::string> operator()(int n_turns, int64_t now) const {
     RenderRequest request;
     request.messages_json = message_list(n_turns);
-    request.bos_token = text_of(tokenizer.special().bos);
-    request.eos_token = text_of(tokenizer.special().eos);
+    request.bos_token = special_text(tokenizer, tokenizer.special().bos);
+    request.eos_token = special_text(tokenizer, tokenizer.special().eos);
     request.now = now;
     return chat_template.render(request);
   }
@@ -98,7 +97,8 @@ void check_begin(const Renderer& render, const std::string& text, const std::str
   if (bos < 0 || ids.size() < 2 || ids[0] != bos || ids[1] != bos) return;
   findings.push_back(finding(
       "bos-doubled", Severity::warning, "the chat template begins twice: the model was trained with one token of beginning",
-      fmt::format("the first two tokens are both {} {}", bos, printable(render.text_of(bos), kMarkerMax)), model));
+      fmt::format("the first two tokens are both {} {}", bos, printable(special_text(render.tokenizer, bos), kMarkerMax)),
+      model));
 }
 
 // What follows an answer in a conversation is what the model will write at its end.

@@ -97,4 +97,7 @@ class Utf8Stream {
   std::string pending_;  // < 4 bytes
 };
 
+// Of bos_token or eos_token, as a chat template's variable; "" where the model has none (id < 0).
+std::string special_text(const Tokenizer& tokenizer, TokenId id);
+
 }  // namespace lupo

@@ -24,10 +24,6 @@ std::vector<TokenId> encode_rendered(const Tokenizer& tokenizer, std::string_vie
   return ids;
 }
 
-std::string special_text(const Tokenizer& tokenizer, TokenId id) {
-  return id < 0 ? std::string() : std::string(tokenizer.text(id));
-}
-
 Result<Answer> generate(Session& session, const Tokenizer& tokenizer, Sampler& sampler, const GenerateRequest& request) {
   Answer answer;
   TRY_ASSIGN(answer.prefill, session.sync(request.prompt, request.cancelled));

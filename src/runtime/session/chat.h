@@ -46,7 +46,4 @@ Result<Answer> generate(Session& session, const Tokenizer& tokenizer, Sampler& s
 // not written it itself, so that it is never doubled.
 std::vector<TokenId> encode_rendered(const Tokenizer& tokenizer, std::string_view rendered);
 
-// bos_token and eos_token as a template's variables.
-std::string special_text(const Tokenizer& tokenizer, TokenId id);
-
 }  // namespace lupo
